@@ -1,0 +1,77 @@
+// Liveness by evidence: an OFD byte lock that lives exactly as long as its process's memory.
+//
+// open -> mmap(4096, PROT_NONE, MAP_SHARED) -> madvise(MADV_DONTFORK) -> F_OFD_SETLK -> close.
+// The mapping holds the only reference to the file description, so the lock goes when the address
+// space goes: at exit, at exec, at SIGKILL; not when a thread ends, a descriptor is closed, a
+// process is stopped or a child still runs. See docs/liveness.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sys/fd.hpp"
+
+namespace iq::detail {
+
+/// The file whose bytes are locked, and how to open it again. One per attached segment and
+/// process; thread-safe. Keeps one descriptor for probes (high number, close-on-exec) and
+/// notices when user code closed or reused it.
+class LockFile {
+ public:
+  /// `name` is empty for an anonymous file (reopened through /proc/self/fd), else the queue's name.
+  LockFile(Fd file, std::string name);
+  ~LockFile();
+  LockFile(const LockFile&) = delete;
+  LockFile& operator=(const LockFile&) = delete;
+
+  FileId id() const noexcept { return id_; }
+
+  /// A new file description of the same inode.
+  /// Errors: CannotProbe when the descriptor was closed by user code and no name leads back.
+  Fd reopen() const;
+
+  /// A descriptor that is proven to be this file, reopened when it was lost; -1 when it cannot be.
+  int probe_fd() const noexcept;
+
+ private:
+  mutable Fd file_;
+  std::string name_;
+  FileId id_;
+};
+
+/// Whether a lock on the range is held by another file description than the probe's.
+enum class Held : unsigned char { no, yes, unknown };
+
+/// F_OFD_GETLK for a write lock on [offset, offset + length). Any failure is `unknown`.
+Held probe_lock(const LockFile& file, std::uint64_t offset, std::uint64_t length) noexcept;
+
+/// An exclusive, pinned lock. Threads: moves between threads freely; the thread that took it
+/// may end. Processes: a forked child does not hold it, and destroying the copy there does nothing.
+class PinnedLock {
+ public:
+  PinnedLock() noexcept = default;
+  PinnedLock(PinnedLock&& other) noexcept;
+  PinnedLock& operator=(PinnedLock&& other) noexcept;
+  ~PinnedLock() { release(); }
+
+  /// Takes [offset, offset + length), at once or not at all; nullopt when somebody holds any of it.
+  /// Takes the ForkGuard itself.
+  /// Errors: CannotProbe, SystemError (no memory for a mapping, lock refused by the system).
+  static std::optional<PinnedLock> try_lock(const LockFile& file, std::uint64_t offset,
+                                            std::uint64_t length);
+
+  /// Gives the lock up (munmap). Nothing in a process other than the one that took it.
+  void release() noexcept;
+  explicit operator bool() const noexcept { return pin_ != nullptr; }
+
+ private:
+  void* pin_ = nullptr;
+  std::uint64_t generation_ = 0;
+};
+
+/// Pins, probes, unpins and probes a scratch byte of `file`, once per process and file system.
+/// Errors: CannotProbe with what this system gets wrong.
+void self_test_liveness(const LockFile& file);
+
+}  // namespace iq::detail

@@ -1,0 +1,50 @@
+// Files in shared memory: anonymous (memfd) or named under /dev/shm, whole or absent.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sys/fd.hpp"
+
+namespace iq::detail {
+
+/// The path of a queue's file: "/dev/shm/iq." + name.
+/// Errors: BadName unless `name` is 1..200 characters of [A-Za-z0-9._-] and not "." or "..".
+std::string shm_path(std::string_view name);
+
+/// A memfd of `bytes` bytes (sparse), mode 0600, sealed against shrinking and growing, moved to a
+/// high number. Errors: NoSpace, SystemError.
+Fd create_anonymous(std::uint64_t bytes);
+
+/// A file without a name in /dev/shm (O_TMPFILE) of `bytes` bytes (sparse) and exactly `mode`.
+/// Errors: NoSpace, NoPermission, SystemError.
+Fd create_unnamed(std::uint64_t bytes, mode_t mode);
+
+/// Gives an unnamed file its name, at once and whole. False when the name is taken.
+/// Errors: NoPermission, SystemError (needs /proc).
+bool link_name(const Fd& file, std::string_view name);
+
+/// Opens what has the name: O_NOFOLLOW, a regular file, owned by this user or root. nullopt when
+/// there is none. Errors: NoPermission (other owner, symlink, FIFO, …), SystemError.
+std::optional<Fd> open_named(std::string_view name);
+
+/// What the name stands for now, nullopt when nothing.
+std::optional<FileId> named_file_id(std::string_view name);
+
+/// Removes the name if it (still) stands for `id`. True when it was removed.
+/// The caller holds the gate byte of the file, so that nobody replaces it in between.
+bool unlink_name(std::string_view name, FileId id);
+
+/// Reserves the pages of [offset, offset + bytes): "needs N, has M" here, never SIGBUS later.
+/// `what` names the thing for the message, e.g. "a lane of queue \"jobs\"". Retries EINTR.
+/// Errors: NoSpace with both figures, and nothing is left reserved beyond what was before.
+void reserve_pages(int fd, std::uint64_t offset, std::uint64_t bytes, std::string_view what);
+
+std::uint64_t file_bytes(int fd);
+
+}  // namespace iq::detail
