@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace iq::detail {
@@ -19,6 +20,10 @@ class Fd {
   int release() noexcept { return std::exchange(number_, -1); }
   void reset() noexcept;
 
+  /// The same file under a high number, where code that closes low numbers does not find it.
+  /// Where no high number is free the descriptor is returned as it is.
+  Fd moved_high() && noexcept;
+
  private:
   int number_ = -1;
 };
@@ -32,5 +37,8 @@ struct FileId {
 
 /// Errors: SystemError when the descriptor is not open.
 FileId file_id(int fd);
+
+/// The same, nullopt instead of an exception.
+std::optional<FileId> try_file_id(int fd) noexcept;
 
 }  // namespace iq::detail

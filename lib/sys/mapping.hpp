@@ -9,9 +9,9 @@ namespace iq::detail {
 
 class Mapping {
  public:
-  Mapping() noexcept;
+  Mapping() noexcept;  // maps nothing
   /// Maps [0, bytes) read-write, shared, inherited by fork, left out of core dumps.
-  /// Errors: NoSpace (address space), SystemError.
+  /// Errors: BadArgument (0 bytes, or more than the file has), NoSpace (address space), SystemError.
   Mapping(int fd, std::uint64_t bytes);
   Mapping(Mapping&&) noexcept;
   Mapping& operator=(Mapping&&) noexcept;

@@ -18,11 +18,11 @@ namespace iq::detail {
 std::string shm_path(std::string_view name);
 
 /// A memfd of `bytes` bytes (sparse), mode 0600, sealed against shrinking and growing, moved to a
-/// high number. Errors: NoSpace, SystemError.
+/// high number. Errors: NoSpace (also RLIMIT_FSIZE), SystemError.
 Fd create_anonymous(std::uint64_t bytes);
 
 /// A file without a name in /dev/shm (O_TMPFILE) of `bytes` bytes (sparse) and exactly `mode`.
-/// Errors: NoSpace, NoPermission, SystemError.
+/// Errors: NoSpace (also RLIMIT_FSIZE), NoPermission, SystemError.
 Fd create_unnamed(std::uint64_t bytes, mode_t mode);
 
 /// Gives an unnamed file its name, at once and whole. False when the name is taken.
@@ -42,9 +42,15 @@ bool unlink_name(std::string_view name, FileId id);
 
 /// Reserves the pages of [offset, offset + bytes): "needs N, has M" here, never SIGBUS later.
 /// `what` names the thing for the message, e.g. "a lane of queue \"jobs\"". Retries EINTR.
-/// Errors: NoSpace with both figures, and nothing is left reserved beyond what was before.
+/// Signals wait until it is done.
+/// Errors: NoSpace with both figures, and nothing is left reserved beyond what was before;
+///         BadArgument for a range outside the file.
 void reserve_pages(int fd, std::uint64_t offset, std::uint64_t bytes, std::string_view what);
 
+/// Errors: SystemError when the descriptor is not open.
 std::uint64_t file_bytes(int fd);
+
+/// For tests only: names live in `directory` from now on, e.g. on a tiny tmpfs.
+void set_shm_directory_for_test(std::string directory);
 
 }  // namespace iq::detail

@@ -1,0 +1,94 @@
+// The untyped consumer: what iteration needs inline, the rest compiled in lib/ring.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+
+#include "iq/detail/lane_view.hpp"
+#include "iq/detail/limit.hpp"
+#include "iq/status.hpp"
+
+namespace iq::detail {
+
+/// How a consumer gives up what it has in hand.
+enum class Leave : unsigned char {
+  acknowledge,  ///< the item in hand is finished
+  give_back,    ///< it goes to another consumer, its delivery count + 1
+};
+
+/// One consumer endpoint. At most one batch is leased at a time: positions [begin, end) of one
+/// lane, progress in the endpoint's shared cursor. One thread at a time.
+class ConsumerCore {
+ public:
+  ConsumerCore(const ConsumerCore&) = delete;
+  ConsumerCore& operator=(const ConsumerCore&) = delete;
+
+  /// Acknowledges the item in hand and puts the next one in hand, waiting until `deadline_ns`.
+  /// ok: item() is in hand. Otherwise nothing is.
+  /// Errors: WrongProcess, Closed (this endpoint), ProducerDied, ProducerFailed, Stopped with an
+  /// error of the user's, CannotProbe, WouldDeadlock.
+  Status next(std::int64_t deadline_ns);
+
+  /// Puts up to `most` items in hand at once, the first as next() would; they lie at
+  /// item(position() + i). Nobody takes them over. Returns how many through `count`.
+  Status next_some(std::uint32_t most, std::int64_t deadline_ns, std::uint32_t& count);
+
+  /// Gives up what is in hand; the rest of the batch stays claimed and can be taken over.
+  void release(Leave how) noexcept;
+  /// Gives up everything, also what was claimed and not started.
+  void close(Leave how) noexcept;
+  bool closed() const noexcept { return closed_; }
+
+  /// The step of an iteration: acknowledges `position`, whose successor is then in hand.
+  /// False: the batch ended here, or somebody wants part of it, or this is no longer our endpoint:
+  /// continue_after() decides.
+  bool step(Position& position) noexcept {
+    ++position;
+    if (generation_word_->load(std::memory_order_relaxed) != generation_) return false;
+    // T4: one store acknowledges the last item and puts the next one in hand.
+    // P4: a thief that reads this cursor sees the payload reads before it as finished.
+    line_->cursor.store(kInHand | position, std::memory_order_release);
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // P5: the thief brings the real fence
+    return below_limit(position, line_->limit.load(std::memory_order_relaxed));
+  }
+  /// After step() said false: ok when an item is in hand at position(), otherwise as next().
+  Status continue_after(Position position, std::int64_t deadline_ns);
+
+  bool in_hand() const noexcept { return in_hand_count_ != 0 && leased_; }
+  Position position() const noexcept;
+  const std::byte* item(Position position) const noexcept { return lane_.slot(position); }
+  /// The bytes of an encoded payload. Errors: Corrupt when its slot points outside its lane.
+  std::span<const std::byte> payload(Position position) const;
+
+  /// How often the item in hand was handed out, this time included.
+  std::uint32_t deliveries() const noexcept { return attempts_ + 1; }
+  /// Names an item for its whole life, redeliveries included.
+  std::uint64_t item_id(Position position) const noexcept {
+    return std::uint64_t{lane_.index} << 52 | (position & ((std::uint64_t{1} << 52) - 1));
+  }
+  std::uint32_t slot_bytes() const noexcept { return lane_.slot_bytes; }
+
+ protected:
+  ConsumerCore() = default;
+  ~ConsumerCore() = default;
+
+  EndpointLine* line_ = nullptr;  ///< a private line once closed, so that a late step hurts nobody
+  /// A page that the kernel clears in every child: tells an inherited consumer from an own one.
+  const std::atomic<std::uint64_t>* generation_word_ = nullptr;
+  std::uint64_t generation_ = 0;
+  LaneView lane_;           ///< of the batch
+  Position begin_ = 0;      ///< where its stamp is
+  Position end_ = 0;        ///< where it ended when it was claimed
+  std::uint32_t attempts_ = 0;       ///< earlier deliveries (single items only)
+  std::uint32_t in_hand_count_ = 0;  ///< items handed to the user and not yet given up
+  bool leased_ = false;
+  bool closed_ = false;
+};
+
+using ConsumerHandle = std::shared_ptr<ConsumerCore>;
+
+}  // namespace iq::detail

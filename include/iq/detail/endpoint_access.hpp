@@ -1,0 +1,60 @@
+// What worker groups may do with endpoints and queues that users may not.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "iq/queue.hpp"
+
+namespace iq::detail {
+
+struct EndpointAccess {
+  /// In the child: takes an inherited endpoint over. Errors: WrongProcess, CannotProbe, SystemError.
+  template <class Endpoint>
+  static void adopt(Endpoint& endpoint) {
+    EndpointTransfer::adopt(*endpoint.core_);
+  }
+  /// In the parent, once the child has it: lets go without closing.
+  template <class Endpoint>
+  static void surrender(Endpoint& endpoint) noexcept {
+    if (endpoint.core_) EndpointTransfer::surrender(*endpoint.core_);
+  }
+  /// Ends an endpoint whose worker will never run, or is about to leave by itself.
+  template <class T>
+  static void fail(Producer<T>& producer, std::string_view why) noexcept {
+    if (producer.core_) producer.core_->fail(why);
+  }
+  template <class T>
+  static void fail(Consumer<T>& consumer, std::string_view) noexcept {
+    if (consumer.core_) consumer.core_->close(Leave::give_back);
+  }
+  /// As fail(), later, although the endpoint was moved meanwhile; nothing once it is gone.
+  template <class T>
+  static std::function<void(std::string_view)> failer(Producer<T>& producer) {
+    return [weak = std::weak_ptr(producer.core_)](std::string_view why) {
+      if (const auto core = weak.lock()) core->fail(why);
+    };
+  }
+  template <class T>
+  static std::function<void(std::string_view)> failer(Consumer<T>& consumer) {
+    return [weak = std::weak_ptr(consumer.core_)](std::string_view) {
+      if (const auto core = weak.lock()) core->close(Leave::give_back);
+    };
+  }
+  /// Closes the queue, also when its object is gone by then.
+  template <class T>
+  static std::function<void()> closer(IterableQueue<T>& queue) {
+    return [weak = std::weak_ptr(queue.core_)] {
+      if (const auto core = weak.lock()) core->close();
+    };
+  }
+  template <class T>
+  static std::function<void()> stopper(IterableQueue<T>& queue) {
+    return [weak = std::weak_ptr(queue.core_)] {
+      if (const auto core = weak.lock()) core->stop(nullptr);
+    };
+  }
+};
+
+}  // namespace iq::detail

@@ -1,0 +1,92 @@
+// The untyped producer: what put needs inline, the rest compiled in lib/ring.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "iq/detail/kill_point.hpp"
+#include "iq/detail/lane_view.hpp"
+#include "iq/status.hpp"
+
+namespace iq::detail {
+
+/// One producer endpoint: the owner of one lane. One thread at a time.
+class ProducerCore {
+ public:
+  ProducerCore(const ProducerCore&) = delete;
+  ProducerCore& operator=(const ProducerCore&) = delete;
+
+  /// Whether the next slot is free, known without looking at shared memory. Also false when
+  /// closed, stopped, or in another process: the cold path tells why.
+  bool has_room() const noexcept {
+    return tail_ != room_end_ && generation_word_->load(std::memory_order_relaxed) == generation_;
+  }
+  /// How many slots in a row (without a wrap of the ring) are known to be free.
+  std::uint64_t contiguous_room() const noexcept {
+    const std::uint64_t to_end = lane_.slot_count() - (tail_ & lane_.mask());
+    const std::uint64_t room = room_end_ - tail_;
+    return room < to_end ? room : to_end;
+  }
+
+  /// Waits for a free slot. ok, or full (deadline_ns == kAtOnce), timeout, no_consumers, stopped,
+  /// closed. Errors: WrongProcess, WouldDeadlock, NoSpace (parking area full), CannotProbe.
+  Status wait_for_room(std::int64_t deadline_ns);
+
+  /// Where a payload of `bytes` encoded bytes goes: its slot, or the lane's byte ring. Waits for
+  /// both. Nothing is visible before publish(). Errors: as above, TooLarge with both sizes.
+  Status begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to);
+
+  std::byte* next_slot() const noexcept { return lane_.slot(tail_); }
+
+  /// Makes the next `count` slots visible to consumers: the linearization point of put. T1.
+  void publish(std::uint32_t count) noexcept {
+    IQ_KILL_POINT(put_before_publish);
+    tail_ += count;
+    // P1: whoever sees the tail also sees the payload.
+    lane_.control->tail.store(tail_, std::memory_order_release);
+    IQ_KILL_POINT(put_after_publish);
+    // P6: no fence here; whoever is about to sleep issues it for us (membarrier).
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if ((control_->flags.load(std::memory_order_relaxed) & (kStopped | kNeedFence)) != 0) {
+      published_with_flags();
+    }
+    if (control_->waiters_summary.load(std::memory_order_relaxed) != 0) wake();
+  }
+
+  /// Raises the errors that a status other than ok stands for in the throwing forms.
+  [[noreturn]] void raise(Status status) const;
+
+  /// Ends this producer; what was put stays. Never blocks. Once is enough.
+  void close() noexcept { end(false, {}); }
+  /// Ends it as failed: consumers learn that the stream is not whole.
+  void fail(std::string_view text) noexcept { end(true, text); }
+  bool closed() const noexcept { return closed_; }
+
+  /// The largest encoded payload.
+  std::uint64_t max_bytes() const noexcept;
+
+ protected:
+  ProducerCore() = default;
+  ~ProducerCore() = default;
+
+  void published_with_flags() noexcept;
+  void wake() noexcept;
+  void end(bool failed, std::string_view text) noexcept;
+
+  LaneView lane_;
+  Control* control_ = nullptr;
+  Position tail_ = 0;      ///< private copy of the lane's tail
+  Position room_end_ = 0;  ///< slots below it are known to be free
+  Position head_ = 0;      ///< private copy of the lane's head
+  /// A page that the kernel clears in every child: tells an inherited producer from an own one.
+  const std::atomic<std::uint64_t>* generation_word_ = nullptr;
+  std::uint64_t generation_ = 0;
+  bool closed_ = false;
+};
+
+using ProducerHandle = std::shared_ptr<ProducerCore>;
+
+}  // namespace iq::detail

@@ -1,0 +1,13 @@
+// IterableQueue: a queue between processes that knows its producers and consumers.
+#pragma once
+
+#include "iq/codec.hpp"
+#include "iq/consumer.hpp"
+#include "iq/detail/endpoint_access.hpp"
+#include "iq/error.hpp"
+#include "iq/options.hpp"
+#include "iq/producer.hpp"
+#include "iq/queue.hpp"
+#include "iq/stats.hpp"
+#include "iq/status.hpp"
+#include "iq/worker_group.hpp"

@@ -1,0 +1,208 @@
+// The producing end of a queue.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <exception>
+#include <iterator>
+#include <ranges>
+#include <utility>
+
+#include "iq/codec.hpp"
+#include "iq/detail/deadline.hpp"
+#include "iq/detail/producer_core.hpp"
+#include "iq/error.hpp"
+#include "iq/status.hpp"
+
+namespace iq::detail {
+struct EndpointAccess;
+}
+
+namespace iq {
+
+template <class T>
+class IterableQueue;
+
+/// What a bulk put achieved: how it ended and how many items were appended before that.
+struct PutAllResult {
+  Status status = Status::ok;
+  std::size_t accepted = 0;
+};
+
+/// Writes items of type T into one queue. Obtained from IterableQueue<T>::get_producer().
+///
+/// Order:     items of one producer reach consumers in the order of its puts, as far as one
+///            consumer sees them; there is no order between producers.
+/// Threads:   one at a time per Producer; any number of Producers per queue.
+/// Processes: belongs to the process that got it. WorkerGroup::fork hands it to a child; use of an
+///            inherited copy throws WrongProcess, destroying one does nothing.
+/// If killed: at most the item being put is lost; earlier ones are delivered, and the producer
+///            counts as closed and died.
+template <class T>
+class Producer {
+  using Payload = detail::Payload<T>;
+
+ public:
+  Producer(Producer&& other) noexcept
+      : core_(std::move(other.core_)), uncaught_(std::uncaught_exceptions()) {}
+  Producer& operator=(Producer&& other) noexcept {
+    if (this != &other) {
+      finish();
+      core_ = std::move(other.core_);
+      uncaught_ = std::uncaught_exceptions();
+    }
+    return *this;
+  }
+  Producer(const Producer&) = delete;
+  Producer& operator=(const Producer&) = delete;
+
+  /// Closes; destroyed while an exception unwinds, the producer counts as failed.
+  ~Producer() { finish(); }
+
+  /// Appends `item`, waiting while the queue is full.
+  ///
+  /// Errors: Closed after close(); Stopped; NoConsumers; TooLarge with both sizes; WouldDeadlock
+  ///         when the queue is full of what this thread has in hand; WrongProcess. On error nothing
+  ///         was appended.
+  /// Cost:   O(bytes of the item); no system call unless the queue is full or a consumer sleeps.
+  void put(const T& item) {
+    const Status status = append(item, detail::kNoDeadline);
+    if (status != Status::ok) core().raise(status);
+  }
+
+  /// Appends `item` if there is room now: ok, full, no_consumers or stopped.
+  /// Errors: as put(), where no status says it.
+  Status try_put(const T& item) { return append(item, detail::kNow); }
+
+  /// Appends `item`, waiting for room at most `timeout`: ok, timeout, no_consumers or stopped.
+  /// Errors: as put(), where no status says it.
+  template <class Rep, class Period>
+  Status put_for(const T& item, std::chrono::duration<Rep, Period> timeout) {
+    return append(item, detail::deadline_after(timeout));
+  }
+
+  /// As put_for(), with a point in time. Other clocks than steady_clock are translated once.
+  template <class Clock, class Duration>
+  Status put_until(const T& item, std::chrono::time_point<Clock, Duration> deadline) {
+    return append(item, detail::deadline_at(deadline));
+  }
+
+  /// Appends every element of `range`, in order, waiting while the queue is full. Returns how many.
+  ///
+  /// Errors: as put(); what was appended before stays. If `range` throws, so does this.
+  /// Cost:   one publication per 4 KiB instead of one per item, where T is stored in place.
+  template <std::ranges::input_range R>
+    requires std::convertible_to<std::ranges::range_reference_t<R>, const T&>
+  std::size_t put_all(R&& range) {
+    const PutAllResult result = append_all(range, detail::kNoDeadline);
+    if (result.status != Status::ok) core().raise(result.status);
+    return result.accepted;
+  }
+
+  /// As put_all(), for at most `timeout`: tells how many were appended.
+  template <std::ranges::input_range R, class Rep, class Period>
+    requires std::convertible_to<std::ranges::range_reference_t<R>, const T&>
+  PutAllResult put_all_for(R&& range, std::chrono::duration<Rep, Period> timeout) {
+    return append_all(range, detail::deadline_after(timeout));
+  }
+
+  /// Ends this producer; what was put stays. Idempotent, never blocks, also on a full queue.
+  void close() noexcept {
+    if (core_) core_->close();
+  }
+  bool is_closed() const noexcept { return !core_ || core_->closed(); }
+
+ private:
+  friend class IterableQueue<T>;
+  friend struct detail::EndpointAccess;
+  static constexpr std::size_t kPieceBytes = 4096;
+
+  explicit Producer(detail::ProducerHandle core) noexcept
+      : core_(std::move(core)), uncaught_(std::uncaught_exceptions()) {}
+
+  detail::ProducerCore& core() const {
+    if (!core_) [[unlikely]] detail::refuse_moved_from("producer");
+    return *core_;
+  }
+
+  Status append(const T& item, std::int64_t deadline) {
+    detail::ProducerCore& core = this->core();
+    if constexpr (Payload::kInPlace) {
+      if (!core.has_room()) [[unlikely]] {
+        const Status status = core.wait_for_room(deadline);
+        if (status != Status::ok) return status;
+      }
+      std::memcpy(core.next_slot(), &item, sizeof(T));
+    } else {
+      const std::size_t bytes = Payload::size(item);
+      std::byte* to = nullptr;
+      const Status status = core.begin_encoded(bytes, deadline, to);
+      if (status != Status::ok) return status;
+      Payload::write(item, to, bytes);
+    }
+    core.publish(1);
+    return Status::ok;
+  }
+
+  template <class R>
+  PutAllResult append_all(R& range, std::int64_t deadline) {
+    PutAllResult result;
+    auto at = std::ranges::begin(range);
+    const auto last = std::ranges::end(range);
+    while (at != last) {
+      if constexpr (Payload::kInPlace) {
+        if (!core().has_room()) [[unlikely]] {
+          result.status = core().wait_for_room(deadline);
+          if (result.status != Status::ok) return result;
+        }
+        result.accepted += append_piece(at, last);
+      } else {
+        result.status = append(*at, deadline);
+        if (result.status != Status::ok) return result;
+        ++result.accepted;
+        ++at;
+      }
+    }
+    return result;
+  }
+
+  // Fills free slots and publishes them together, also when the range throws in between.
+  template <class I, class S>
+  std::size_t append_piece(I& at, const S& last) {
+    detail::ProducerCore& core = this->core();
+    const std::size_t most = std::min<std::size_t>(
+        core.contiguous_room(), std::max<std::size_t>(1, kPieceBytes / sizeof(T)));
+    struct Publish {
+      detail::ProducerCore& core;
+      std::size_t filled = 0;
+      ~Publish() {
+        if (filled != 0) core.publish(static_cast<std::uint32_t>(filled));
+      }
+    } piece{core};
+    std::byte* slot = core.next_slot();
+    for (; piece.filled < most && at != last; ++at) {
+      const T& item = *at;
+      std::memcpy(slot, &item, sizeof(T));
+      slot += sizeof(T);
+      ++piece.filled;
+    }
+    return piece.filled;
+  }
+
+  void finish() noexcept {
+    if (!core_) return;
+    if (std::uncaught_exceptions() > uncaught_) {
+      core_->fail("an exception unwound it");
+    } else {
+      core_->close();
+    }
+    core_.reset();
+  }
+
+  detail::ProducerHandle core_;
+  int uncaught_;
+};
+
+}  // namespace iq

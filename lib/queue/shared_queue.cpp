@@ -1,0 +1,246 @@
+// What a queue object does: endpoints, closing, stopping, parked items, leaving.
+#include "queue/shared_queue.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "iq/detail/deadline.hpp"
+#include "iq/detail/kill_point.hpp"
+#include "iq/detail/limit.hpp"
+#include "iq/error.hpp"
+#include "ring/consumer_ring.hpp"
+#include "ring/parking.hpp"
+#include "ring/producer_ring.hpp"
+#include "ring/tend.hpp"
+#include "ring/wait.hpp"
+#include "sys/futex.hpp"
+
+namespace iq::detail {
+
+Attachment attach_repairing(const std::shared_ptr<Segment>& segment, Role role, bool even_closed) {
+  for (int tries = 0; tries < 3; ++tries) {
+    Attachment made = Attachment::attach(segment, role, even_closed);
+    if (made) return made;
+    sweep(*segment, 0, kMaxEndpoints);
+  }
+  throw TooManyEndpoints(fmt::format("{} has {} endpoints and all belong to live processes: close "
+                                     "some, or use several queues",
+                                     segment->description(), kMaxEndpoints));
+}
+
+void refuse_moved_from(const char* what) {
+  throw Closed(fmt::format("this {0} was moved from: use the {0} that it was moved to", what));
+}
+
+void SharedQueue::require_usable(const char* what) const {
+  if (!handle_) {
+    throw Closed(fmt::format("cannot {}: this queue object has been left or moved from", what));
+  }
+  if (!handle_.in_this_process()) {
+    throw WrongProcess(fmt::format(
+        "cannot {} of {}: the object was inherited through fork() and belongs to the parent. Hand "
+        "endpoints to children with WorkerGroup::fork",
+        what, segment_->description()));
+  }
+}
+
+Attachment SharedQueue::register_endpoint(Role role, bool even_closed) {
+  return attach_repairing(segment_, role, even_closed);
+}
+
+ProducerHandle SharedQueue::get_producer() {
+  require_usable("get a producer");
+  return std::make_shared<ProducerRing>(register_endpoint(Role::producer, false));
+}
+
+ConsumerHandle SharedQueue::get_consumer() {
+  require_usable("get a consumer");
+  return std::make_shared<ConsumerRing>(register_endpoint(Role::consumer, false));
+}
+
+void SharedQueue::close() {
+  require_usable("close the producers' side");
+  close_queue(*segment_);
+}
+
+bool SharedQueue::is_closed() const {
+  return iq::detail::is_closed(*segment_);
+}
+
+void SharedQueue::stop(const std::string* text) {
+  require_usable("stop the consumers");
+  Control& control = segment_->control();
+  std::uint32_t none = 0;
+  if (text != nullptr && control.stop_text_state.compare_exchange_strong(none, 1)) {
+    const std::size_t bytes = std::min(text->size(), sizeof control.stop_text - 1);
+    std::memcpy(control.stop_text, text->data(), bytes);
+    control.stop_text[bytes] = '\0';
+    control.stop_text_state.store(2, std::memory_order_release);
+  }
+  control.flags.fetch_or(kStopped | kClosed, std::memory_order_seq_cst);  // T30
+  IQ_KILL_POINT(stop_after_flag);
+  heavy_fence();  // P12: who announces a batch after this sees the flag at its next claim
+  for (std::uint32_t i = 0, n = segment_->endpoints_used(); i < n; ++i) {
+    EndpointLine& line = segment_->endpoint(i);
+    std::uint64_t limit = line.limit.load(std::memory_order_acquire);
+    const Position at = line.cursor.load(std::memory_order_acquire) & ~kInHand;
+    // A nudge: a limit that no step gets past, so that its owner looks up. Its owner cancels it.
+    if (limit_tag(limit) == 0) {
+      line.limit.compare_exchange_strong(limit, pending_limit(at, kLimitTagMask),
+                                         std::memory_order_acq_rel);
+    }
+  }
+  wake_everybody(*segment_);
+}
+
+std::uint32_t SharedQueue::producers() const {
+  return count_registered(*segment_, Role::producer);
+}
+std::uint32_t SharedQueue::consumers() const {
+  return count_registered(*segment_, Role::consumer);
+}
+
+namespace {
+constexpr std::uint64_t item_id(std::uint32_t lane, Position position) {
+  return std::uint64_t{lane} << 52 | (position & ((std::uint64_t{1} << 52) - 1));
+}
+}  // namespace
+
+std::uint32_t SharedQueue::visit_parked(const std::function<bool(const ParkedItem&)>& visit) {
+  require_usable("look at the parked items");
+  return iq::detail::visit_parked(*segment_, [&](const ParkedBytes& item) {
+    return visit({item_id(item.lane, item.position), item.deliveries, item.payload});
+  });
+}
+
+std::uint32_t SharedQueue::requeue_parked() {
+  require_usable("requeue the parked items");
+  ProducerRing producer(register_endpoint(Role::producer, true));
+  const bool in_place = segment_->header().in_place != 0;
+  return iq::detail::visit_parked(*segment_, [&](const ParkedBytes& item) {
+    std::byte* to = nullptr;
+    if (in_place) {
+      if (!producer.has_room() && producer.wait_for_room(kAtOnce) != Status::ok) return false;
+      to = producer.next_slot();
+    } else if (producer.begin_encoded(item.payload.size(), kAtOnce, to) != Status::ok) {
+      return false;
+    }
+    std::memcpy(to, item.payload.data(), item.payload.size());
+    producer.publish(1);
+    IQ_KILL_POINT(requeue_after_publish);
+    return true;
+  });
+}
+
+void SharedQueue::leave() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!handle_) return;
+  if (!handle_.in_this_process()) {
+    handle_.surrender();
+    return;
+  }
+  const std::uint32_t index = handle_.index();
+  const std::uint32_t incarnation = handle_.incarnation();
+  handle_.detach();
+  handle_left(*segment_, index, incarnation);
+  unlink_if_finished(*segment_);
+}
+
+namespace {
+
+// What one consumer has in hand and what waits behind it in its batch.
+void count_lease(const Segment& segment, const LaneView& lane, const Boundary& b, Stats& stats) {
+  const std::uint32_t owner = b.stamp.owner - 1;
+  if (owner >= kMaxEndpoints) return;
+  const EndpointLine& line = segment.endpoint(owner);
+  const std::uint64_t cursor = line.cursor.load(std::memory_order_acquire);
+  std::uint64_t done = (cursor & ~kInHand) - b.position;
+  bool in_hand = (cursor & kInHand) != 0;
+  if (line.lane.load(std::memory_order_acquire) != lane.index || done > b.items) {
+    done = 0;
+    in_hand = false;
+  }
+  in_hand = in_hand && done < b.items;
+  stats.in_hand += in_hand;
+  stats.queued += b.items - done - in_hand;
+}
+
+void count_lane(const Segment& segment, const LaneView& lane, Stats& stats) {
+  const Position claim = lane.control->claim.load(std::memory_order_acquire);
+  const Position tail = lane.control->tail.load(std::memory_order_acquire);
+  stats.put += tail;
+  if (tail - claim <= lane.slot_count()) stats.queued += tail - claim;
+  Position position = walk_start(lane, claim);
+  while (position != claim) {
+    const Walked ended = walk(lane, position, claim, [&](const Boundary& b) {
+      switch (b.stamp.state) {
+        case StampState::leased: count_lease(segment, lane, b, stats); break;
+        case StampState::held:
+        case StampState::explicit_held: ++stats.in_hand; break;
+        case StampState::orphan: ++stats.queued; break;
+        case StampState::parked: ++stats.parked; break;
+        default: break;
+      }
+      return Walk::on;
+    });
+    if (ended != Walked::unstamped) return;
+    ++stats.queued;  // claimed and not yet stamped: in nobody's hands
+    ++position;
+  }
+}
+
+}  // namespace
+
+Stats SharedQueue::stats() const {
+  const Control& control = segment_->control();
+  Stats stats;
+  for (std::uint32_t i = 0, n = segment_->lanes_used(); i < n; ++i) {
+    count_lane(*segment_, segment_->lane(i), stats);
+  }
+  const LaneView parking = segment_->parking();
+  const Position parking_tail = parking.control->tail.load(std::memory_order_acquire);
+  if (parking_tail != 0) {
+    for (Position p = walk_start(parking, parking_tail); p != parking_tail; ++p) {
+      stats.parked += !look_at(parking, p, parking_tail).stamped;
+    }
+  }
+  const std::uint32_t flags = control.flags.load(std::memory_order_acquire);
+  stats.closed = iq::detail::is_closed(*segment_);
+  stats.stopped = (flags & kStopped) != 0;
+  if (stats.stopped) stats.dropped = stats.queued;
+  stats.redelivered = control.redelivered.load(std::memory_order_relaxed);
+  stats.repaired = control.repaired.load(std::memory_order_relaxed);
+  stats.taken_over = control.taken_over.load(std::memory_order_relaxed);
+  stats.corrupt = control.corrupt.load(std::memory_order_relaxed);
+  stats.producers = producers();
+  stats.consumers = consumers();
+  stats.lanes = segment_->lanes_used();
+  stats.last_death_pid =
+      static_cast<std::int32_t>(control.last_death_pid.load(std::memory_order_relaxed));
+  return stats;
+}
+
+void EndpointTransfer::adopt(ProducerCore& core) {
+  auto& ring = static_cast<ProducerRing&>(core);
+  ring.attachment().adopt();
+  ring.rebind();
+}
+
+void EndpointTransfer::adopt(ConsumerCore& core) {
+  auto& ring = static_cast<ConsumerRing&>(core);
+  ring.attachment().adopt();
+  ring.rebind();
+}
+
+void EndpointTransfer::surrender(ProducerCore& core) noexcept {
+  static_cast<ProducerRing&>(core).surrender();
+}
+
+void EndpointTransfer::surrender(ConsumerCore& core) noexcept {
+  static_cast<ConsumerRing&>(core).surrender();
+}
+
+}  // namespace iq::detail

@@ -1,0 +1,49 @@
+// The queue behind QueueCore: one process's handle on a segment.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "iq/detail/queue_core.hpp"
+#include "shm/attachment.hpp"
+#include "shm/segment.hpp"
+
+namespace iq::detail {
+
+class SharedQueue final : public QueueCore {
+ public:
+  explicit SharedQueue(Attachment handle)
+      : handle_(std::move(handle)), segment_(handle_.shared_segment()) {}
+  ~SharedQueue() override { leave(); }
+
+  ProducerHandle get_producer() override;
+  ConsumerHandle get_consumer() override;
+  void close() override;
+  bool is_closed() const override;
+  void stop(const std::string* text) override;
+  Stats stats() const override;
+  std::uint64_t size() const override { return stats().queued; }
+  std::uint32_t producers() const override;
+  std::uint32_t consumers() const override;
+  bool anonymous() const noexcept override { return segment_->anonymous(); }
+  const std::string& name() const noexcept override { return segment_->name(); }
+  std::string description() const override { return segment_->description(); }
+  std::uint32_t visit_parked(const std::function<bool(const ParkedItem&)>& visit) override;
+  std::uint32_t requeue_parked() override;
+  void leave() noexcept override;
+
+ private:
+  void require_usable(const char* what) const;
+  Attachment register_endpoint(Role role, bool even_closed);
+
+  mutable std::mutex mutex_;  ///< makes leave() and the rest safe between threads
+  Attachment handle_;
+  std::shared_ptr<Segment> segment_;
+};
+
+/// Registers an endpoint; repairs the dead first when no number is free.
+/// Errors: Closed, TooManyEndpoints with both figures, CannotProbe.
+Attachment attach_repairing(const std::shared_ptr<Segment>& segment, Role role, bool even_closed);
+
+}  // namespace iq::detail

@@ -1,0 +1,175 @@
+// A consumer's steps through its batch, and the end of a batch.
+//
+// The batch is [begin_, end_) of lane_; the shared cursor tells how far it is, so that repair and
+// thieves can see it. end_ may shrink under us: somebody took over the tail of the batch, which we
+// learn from the limit word at the first step that meets it.
+#include "ring/consumer_ring.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "iq/detail/kill_point.hpp"
+#include "iq/error.hpp"
+#include "ring/slot_payload.hpp"
+#include "ring/wait.hpp"
+#include "sys/process.hpp"
+
+namespace iq::detail {
+
+ConsumerRing::ConsumerRing(Attachment attachment) : attachment_(std::move(attachment)) {
+  rebind();
+}
+
+void ConsumerRing::rebind() noexcept {
+  line_ = &segment().endpoint(attachment_.index());
+  generation_ = process_generation();
+  generation_word_ = generation_word.load(std::memory_order_acquire);
+  local().consumer.store(this, std::memory_order_relaxed);
+}
+
+void ConsumerRing::forget() noexcept {
+  local().consumer.store(nullptr, std::memory_order_relaxed);
+  local().thread_tag.store(0, std::memory_order_relaxed);
+  line_ = &nobodys_line_;
+}
+
+Segment::LocalConsumer& ConsumerRing::local() noexcept {
+  return segment().local_consumer(attachment_.index());
+}
+
+ConsumerRing::~ConsumerRing() { close(Leave::acknowledge); }
+
+void ConsumerRing::surrender() noexcept {
+  closed_ = true;
+  forget();
+  attachment_.surrender();
+}
+
+void ConsumerRing::require_usable() const {
+  if (closed_) {
+    throw Closed("this consumer is closed: get another one from the queue");
+  }
+  if (!attachment_.in_this_process()) {
+    throw WrongProcess(
+        fmt::format("this consumer of {} was inherited through fork(): it belongs to the parent. "
+                    "Hand endpoints to children with WorkerGroup::fork, or adopt() them",
+                    segment().description()));
+  }
+}
+
+Position ConsumerCore::position() const noexcept {
+  const Position seen = line_->cursor.load(std::memory_order_relaxed) & ~kInHand;
+  return std::clamp(seen, begin_, std::max(begin_, end_));
+}
+
+Status ConsumerCore::next(std::int64_t deadline_ns) {
+  auto& ring = static_cast<ConsumerRing&>(*this);
+  ring.require_usable();
+  if (!leased_) return ring.acquire(1, deadline_ns);
+  const Position position = this->position() + in_hand_count_;
+  line_->cursor.store(kInHand | position, std::memory_order_release);  // T4, P4
+  std::atomic_signal_fence(std::memory_order_seq_cst);                 // P5
+  return ring.after_step(position, deadline_ns);
+}
+
+Status ConsumerCore::next_some(std::uint32_t most, std::int64_t deadline_ns,
+                               std::uint32_t& count) {
+  count = 0;
+  auto& ring = static_cast<ConsumerRing&>(*this);
+  const Status status = ring.next_for(std::min(most, kMaxBatch), deadline_ns);
+  if (status != Status::ok) return status;
+  count = in_hand_count_;
+  if (most > 1) {
+    const Position first = position();
+    ring.seal_limit(first);
+    count = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, end_ - first));
+    in_hand_count_ = count;
+  }
+  return status;
+}
+
+Status ConsumerRing::next_for(std::uint32_t want, DeadlineNs deadline) {
+  want_ = want;
+  const Status status = next(deadline);
+  want_ = 1;
+  return status;
+}
+
+Status ConsumerCore::continue_after(Position position, std::int64_t deadline_ns) {
+  auto& ring = static_cast<ConsumerRing&>(*this);
+  ring.require_usable();
+  return ring.after_step(position, deadline_ns);
+}
+
+Status ConsumerRing::after_step(Position position, DeadlineNs deadline) {
+  in_hand_count_ = 0;
+  IQ_KILL_POINT(step_after_cursor);
+  if (below_limit(position, line_->limit.load(std::memory_order_relaxed)) ||
+      resolve_limit(position)) {
+    if ((segment().control().flags.load(std::memory_order_relaxed) & kStopped) != 0) {
+      give_back_unstarted();
+      return stopped();
+    }
+    in_hand_count_ = 1;
+    return Status::ok;
+  }
+  finish_batch();
+  return acquire(want_, deadline);
+}
+
+bool ConsumerRing::resolve_limit(Position position) noexcept {
+  std::uint64_t word = line_->limit.load(std::memory_order_acquire);
+  // T12: whoever is pending has not been confirmed, so the batch is still whole: cancel it. This is
+  // also how a sealed or nudged limit is opened again.
+  while (limit_tag(word) != 0) {
+    IQ_KILL_POINT(limit_before_cancel);
+    if (line_->limit.compare_exchange_strong(word, settled_limit(end_),
+                                             std::memory_order_acq_rel)) {
+      word = settled_limit(end_);
+    }
+  }
+  const Position end = limit_end(word, position);
+  end_ = std::clamp(end, std::max(position, begin_ + 1), std::max(end_, begin_ + 1));
+  return position < end_;
+}
+
+void ConsumerRing::finish_batch() noexcept {
+  IQ_KILL_POINT(finish_before_done);
+  const auto items = static_cast<std::uint32_t>(end_ - begin_);
+  // T5, P3: our reads of the slots come before their reuse by the producer.
+  lane_.stamp(begin_).store(pack_stamp(lane_.lap(begin_), items, tag(), StampState::done),
+                            std::memory_order_release);
+  IQ_KILL_POINT(finish_after_done);
+  leased_ = false;
+  in_hand_count_ = 0;
+  last_batch_ = items;
+  learn_batch_time();
+  freed(lane_, begin_);
+}
+
+void ConsumerRing::freed(const LaneView& lane, Position position) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // P7: the sleeper brings the real fence
+  if ((segment().control().flags.load(std::memory_order_relaxed) & kNeedFence) != 0) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+  if (lane.control->room_wait.load(std::memory_order_relaxed) != 0) {
+    wake_producer(segment(), lane, position);
+  }
+}
+
+void ConsumerRing::put_in_hand(std::uint32_t count) noexcept {
+  line_->cursor.store(kInHand | begin_, std::memory_order_release);  // T4
+  IQ_KILL_POINT(claim_in_hand);
+  in_hand_count_ = count;
+  local().thread_tag.store(current_thread_tag(), std::memory_order_relaxed);
+}
+
+std::span<const std::byte> ConsumerCore::payload(Position position) const {
+  if (const auto bytes = encoded_payload(lane_, position)) return *bytes;
+  throw Corrupt(fmt::format("item {} of lane {} points outside its lane: somebody has overwritten "
+                            "shared memory. Remove the queue",
+                            position, lane_.index));
+}
+
+}  // namespace iq::detail

@@ -1,0 +1,153 @@
+// A consumer without anything to take: it spins a little, yields, looks whether the stream ended,
+// looks behind others, then sleeps. Nobody else looks after the queue: who would wait repairs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "iq/detail/kill_point.hpp"
+#include "iq/error.hpp"
+#include "iq/options.hpp"
+#include "ring/consumer_ring.hpp"
+#include "ring/wait.hpp"
+#include "sys/process.hpp"
+
+namespace iq::detail {
+namespace {
+constexpr int kSpins = 100;
+constexpr int kYields = 2;
+constexpr int kPolitePauses = 16;
+constexpr std::int64_t kFirstSleepNs = 1'000'000;
+}  // namespace
+
+Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
+  if (ended_) return end_of_stream();
+  // After a batch of some size, let the producer run ahead: bigger batches, fewer lines shared.
+  if (last_batch_ >= 2) {
+    for (int i = 0; i < kPolitePauses; ++i) cpu_pause();
+  }
+  for (std::uint32_t round = 0;; ++round) {
+    const Status status = try_take(want);
+    if (status == Status::ok) {
+      put_in_hand(1);
+      return Status::ok;
+    }
+    if (status == Status::stopped) return stopped();
+    if (deadline == kAtOnce) return nothing_now();
+    if (spin_for_work()) continue;
+    if (stream_ended(segment())) return end_of_stream();
+    const std::int64_t now = now_ns();
+    if (look_behind(now)) {
+      put_in_hand(1);
+      return Status::ok;
+    }
+    if (now >= deadline) return pass_wake_on(Status::timeout);
+    sleep_once(deadline, now, round);
+  }
+}
+
+Status ConsumerRing::nothing_now() {
+  if (stream_ended(segment())) return end_of_stream();
+  const std::int64_t now = now_ns();
+  tender_.tend(segment(), attachment_.index(), now);
+  if (look_behind(now)) {
+    put_in_hand(1);
+    return Status::ok;
+  }
+  return pass_wake_on(Status::empty);
+}
+
+// A waker chose us and we leave without an item: somebody else must look at what it was for. W3.
+Status ConsumerRing::pass_wake_on(Status status) noexcept {
+  if (wake_owed_ && visible_work()) wake_one_consumer(segment());
+  wake_owed_ = false;
+  return status;
+}
+
+bool ConsumerRing::visible_work() noexcept {
+  const Control& control = segment().control();
+  if ((control.flags.load(std::memory_order_acquire) & kStopped) != 0) return true;
+  const std::uint64_t attention = control.attention.load(std::memory_order_acquire);
+  if ((attention >> 32) != (attention & 0xffff'ffff)) return true;
+  if (control.lanes_used.load(std::memory_order_acquire) != lanes_.size()) return true;
+  return std::ranges::any_of(lanes_, [](const LaneView& lane) {
+    const Position claim = lane.control->claim.load(std::memory_order_acquire);
+    return static_cast<std::int64_t>(lane.control->tail.load(std::memory_order_acquire) - claim) > 0;
+  });
+}
+
+// Items are in somebody's hands: they may come back, so sleeps begin short.
+bool ConsumerRing::work_in_flight() noexcept {
+  return std::ranges::any_of(lanes_, [](const LaneView& lane) {
+    return lane.control->claim.load(std::memory_order_relaxed) !=
+           lane.control->done_hint.load(std::memory_order_relaxed);
+  });
+}
+
+bool ConsumerRing::spin_for_work() noexcept {
+  for (int i = 0; i < kSpins; ++i) {
+    if (visible_work()) return true;
+    cpu_pause();
+  }
+  for (int i = 0; i < kYields; ++i) {
+    yield_processor();
+    if (visible_work()) return true;
+  }
+  return false;
+}
+
+void ConsumerRing::sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round) {
+  const std::int64_t longest =
+      work_in_flight() ? std::min(kFirstSleepNs << std::min(round, 6u), kMaxSleepNs) : kMaxSleepNs;
+  ConsumerSleep sleep(segment(), attachment_.index());
+  // W1: announced, fenced, and only now looked at again.
+  if (!visible_work() && !stream_ended(segment())) {
+    sleep.sleep(sleep_slice(deadline, now, longest));
+  }
+  IQ_KILL_POINT(sleep_after_wake);
+  wake_owed_ = sleep.withdraw() || wake_owed_;
+  tender_.tend(segment(), attachment_.index(), now_ns());
+}
+
+Status ConsumerRing::stopped() {
+  const Control& control = segment().control();
+  if (control.stop_text_state.load(std::memory_order_acquire) == 2) {
+    const std::string_view text(control.stop_text,
+                                ::strnlen(control.stop_text, sizeof control.stop_text));
+    throw Stopped(fmt::format("{} was stopped: {}", segment().description(), text));
+  }
+  return Status::stopped;
+}
+
+Status ConsumerRing::end_of_stream() {
+  if (!ended_) {
+    ended_ = true;
+    wake_all_consumers(segment());  // they would find out by themselves, only later
+  }
+  const Control& control = segment().control();
+  const std::uint64_t failure = control.failure.load(std::memory_order_acquire);
+  if (failure == 0 || segment().header().on_producer_death ==
+                          static_cast<std::uint32_t>(OnProducerDeath::end)) {
+    return Status::done;
+  }
+  const int pid = static_cast<int>(failure & 0xffff'ffff);
+  if ((failure >> 60) == kFailureDied) {
+    throw ProducerDied(
+        fmt::format("a producer of {} (pid {}) was killed or left without closing: everything that "
+                    "it put was delivered, what it had still to put is missing",
+                    segment().description(), pid),
+        pid);
+  }
+  std::string why;
+  if (control.failure_text_ready.load(std::memory_order_acquire) != 0) {
+    why.assign(control.failure_text,
+               ::strnlen(control.failure_text, sizeof control.failure_text));
+  }
+  throw ProducerFailed(
+      fmt::format("a producer of {} (pid {}) failed{}{}: everything that it put was delivered, what "
+                  "it had still to put is missing",
+                  segment().description(), pid, why.empty() ? "" : ": ", why),
+      pid);
+}
+
+}  // namespace iq::detail

@@ -1,0 +1,194 @@
+// The parking area.
+//
+// A lane like the others, written only under a lock byte that the kernel drops with its holder. An
+// entry carries where the item came from, so that a successor of a killed parker that finds the
+// entry published does not publish it twice. T15: copy, publish, then DONE at the origin.
+#include "ring/parking.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "iq/detail/kill_point.hpp"
+#include "iq/error.hpp"
+#include "ring/byte_ring.hpp"
+#include "ring/slot_payload.hpp"
+#include "ring/wait.hpp"
+#include "ring/walk.hpp"
+#include "sys/process.hpp"
+
+namespace iq::detail {
+namespace {
+
+/// In front of the payload of every parked item.
+struct Origin {
+  std::uint64_t position;
+  std::uint32_t lane;
+  std::uint32_t deliveries;
+};
+
+std::optional<PinnedLock> lock_parking(const Segment& segment, std::int64_t patience_ns) {
+  const std::int64_t until = now_ns() + patience_ns;
+  do {
+    if (auto lock = PinnedLock::try_lock(segment.lock_file(), kParkingByte, 1)) return lock;
+    yield_processor();
+  } while (now_ns() < until);
+  return std::nullopt;
+}
+
+std::span<const std::byte> item_bytes(const Segment& segment, const LaneView& lane,
+                                      Position position) noexcept {
+  if (segment.header().in_place != 0) return {lane.slot(position), lane.slot_bytes};
+  return encoded_payload(lane, position).value_or(std::span<const std::byte>{});
+}
+
+bool is_done(const LaneView& lane, Position position) noexcept {
+  const std::uint64_t word = lane.stamp(position).load(std::memory_order_acquire);
+  const std::int64_t lap = compare_lap(word, lane.lap(position));
+  return lap > 0 || (lap == 0 && Stamp::unpack(word).state == StampState::done);
+}
+
+/// The parking lane as its lock's holder works on it.
+class ParkingLane {
+ public:
+  explicit ParkingLane(Segment& segment) : lane_(segment.parking()) {
+    head_ = lane_.control->head.load(std::memory_order_acquire);
+    tail_ = lane_.control->tail.load(std::memory_order_acquire);
+    if (tail_ - head_ > lane_.slot_count()) head_ = tail_;  // overwritten by a stranger
+    while (head_ != tail_ && is_done(lane_, head_)) ++head_;
+    lane_.control->head.store(head_, std::memory_order_release);
+    if (!ring_.adopt(lane_, head_, tail_)) head_ = tail_;
+  }
+
+  bool contains(std::uint32_t lane, Position position) const noexcept {
+    for (Position p = head_; p != tail_; ++p) {
+      const auto entry = read(p);
+      if (entry && entry->lane == lane && entry->position == position) return true;
+    }
+    return false;
+  }
+
+  bool append(const ParkedBytes& item) noexcept {
+    const std::uint64_t bytes = sizeof(Origin) + item.payload.size();
+    if (tail_ - head_ >= lane_.capacity || bytes > lane_.ring_bytes) return false;
+    const auto at = ring_.find(bytes);
+    if (!at) return false;
+    const SlotHeader header{static_cast<std::uint32_t>(bytes), 1};
+    std::memcpy(lane_.slot(tail_), &header, sizeof header);
+    std::memcpy(lane_.slot(tail_) + kSlotHeaderBytes, &*at, sizeof *at);
+    const Origin origin{item.position, item.lane, item.deliveries};
+    std::byte* to = lane_.ring + (*at & (lane_.ring_bytes - 1));
+    std::memcpy(to, &origin, sizeof origin);
+    std::memcpy(to + sizeof origin, item.payload.data(), item.payload.size());
+    IQ_KILL_POINT(park_before_publish);
+    lane_.control->tail.store(++tail_, std::memory_order_release);
+    IQ_KILL_POINT(park_after_publish);
+    return true;
+  }
+
+  std::optional<ParkedBytes> read(Position position) const noexcept {
+    if (is_done(lane_, position)) return std::nullopt;
+    const auto bytes = encoded_payload(lane_, position);
+    if (!bytes || bytes->size() < sizeof(Origin)) return std::nullopt;
+    Origin origin;
+    std::memcpy(&origin, bytes->data(), sizeof origin);
+    return ParkedBytes{origin.lane, origin.position, origin.deliveries,
+                       bytes->subspan(sizeof origin)};
+  }
+
+  void remove(Position position) noexcept {
+    lane_.stamp(position).store(pack_stamp(lane_.lap(position), 1, 0, StampState::done),
+                                std::memory_order_release);
+  }
+
+  Position head() const noexcept { return head_; }
+  Position tail() const noexcept { return tail_; }
+
+ private:
+  LaneView lane_;
+  ByteRing ring_;
+  Position head_ = 0;
+  Position tail_ = 0;
+};
+
+bool park_in_area(Segment& segment, const ParkedBytes& item) noexcept {
+  try {
+    const auto lock = lock_parking(segment, 100'000'000);
+    if (!lock || !segment.reserve_parking()) return false;
+    ParkingLane parking(segment);
+    return parking.contains(item.lane, item.position) || parking.append(item);
+  } catch (...) {
+    return false;  // no memory or no lock to be had: the item stays where it is
+  }
+}
+
+}  // namespace
+
+void park(Segment& segment, const LaneView& lane, Position position, std::uint32_t deliveries,
+          std::uint32_t tag) noexcept {
+  const ParkedBytes item{lane.index, position, deliveries, item_bytes(segment, lane, position)};
+  const bool moved = park_in_area(segment, item);
+  lane.stamp(position).store(
+      pack_stamp(lane.lap(position), moved ? 1 : deliveries, tag,
+                 moved ? StampState::done : StampState::parked),
+      std::memory_order_release);
+  IQ_KILL_POINT(park_after_origin);
+  segment.control().parked_total.fetch_add(1, std::memory_order_relaxed);
+}
+
+namespace {
+
+std::uint32_t visit_area(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit) {
+  if (segment.parking().control->tail.load(std::memory_order_acquire) == 0) return 0;
+  ParkingLane parking(segment);
+  std::uint32_t removed = 0;
+  for (Position p = parking.head(); p != parking.tail(); ++p) {
+    const auto item = parking.read(p);
+    if (!item || item->lane >= segment.lanes_used()) continue;
+    // Its parker is about to finish the original, or is dead and repair will: not yet ours.
+    if (!is_done(segment.lane(item->lane), item->position)) continue;
+    if (!visit(*item)) continue;
+    parking.remove(p);
+    ++removed;
+  }
+  return removed;
+}
+
+std::uint32_t visit_in_place(Segment& segment,
+                             const std::function<bool(const ParkedBytes&)>& visit) {
+  std::uint32_t removed = 0;
+  for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
+    const LaneView lane = segment.lane(i);
+    const Position claim = lane.control->claim.load(std::memory_order_acquire);
+    Position position = walk_start(lane, claim);
+    walk(lane, position, claim, [&](const Boundary& b) {
+      if (b.stamp.state != StampState::parked) return Walk::on;
+      const ParkedBytes item{i, b.position, b.stamp.k, item_bytes(segment, lane, b.position)};
+      if (!visit(item)) return Walk::on;
+      std::uint64_t word = b.word;
+      const std::uint64_t done = pack_stamp(lane.lap(b.position), 1, 0, StampState::done);
+      if (lane.stamp(b.position).compare_exchange_strong(word, done,
+                                                         std::memory_order_acq_rel)) {
+        ++removed;
+        wake_producer(segment, lane, kAnyPosition);
+      }
+      return Walk::on;
+    });
+  }
+  return removed;
+}
+
+}  // namespace
+
+std::uint32_t visit_parked(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit) {
+  const auto lock = lock_parking(segment, 1'000'000'000);
+  if (!lock) {
+    throw Busy(fmt::format("{}: another process has been at the parked items for a second. Try again",
+                           segment.description()));
+  }
+  return visit_area(segment, visit) + visit_in_place(segment, visit);
+}
+
+}  // namespace iq::detail

@@ -1,0 +1,31 @@
+// The parking area: a lane of its own for items that killed every consumer that touched them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "iq/detail/lane_view.hpp"
+#include "shm/segment.hpp"
+
+namespace iq::detail {
+
+/// A parked item, as it lies in shared memory.
+struct ParkedBytes {
+  std::uint32_t lane;
+  Position position;
+  std::uint32_t deliveries;
+  std::span<const std::byte> payload;
+};
+
+/// Moves an item that endpoint `tag` - 1 holds (HELD) to the parking area and finishes it in its
+/// lane; where the area is full it stays in place as PARKED, which blocks its lane's room. T15.
+void park(Segment& segment, const LaneView& lane, Position position, std::uint32_t deliveries,
+          std::uint32_t tag) noexcept;
+
+/// Calls `visit` for every parked item, wherever it is, oldest first, under the parking lock.
+/// Items for which it returns true are taken out. Returns how many were.
+/// Errors: Busy when another process holds the lock for more than a second; what visit throws.
+std::uint32_t visit_parked(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit);
+
+}  // namespace iq::detail

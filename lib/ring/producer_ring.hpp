@@ -1,0 +1,48 @@
+// The producer's side of the ring: its lane, room in it, the end.
+#pragma once
+
+#include "base/clock.hpp"
+#include "iq/detail/producer_core.hpp"
+#include "ring/byte_ring.hpp"
+#include "ring/tend.hpp"
+#include "shm/attachment.hpp"
+
+namespace iq::detail {
+
+class ProducerRing final : public ProducerCore {
+ public:
+  /// Takes a lane for a registered producer: a drained one, a new one, or one that still has items
+  /// of a former owner. Errors: NoSpace "needs N, has M", Corrupt.
+  explicit ProducerRing(Attachment attachment);
+  ~ProducerRing() { end(false, {}); }
+
+  Attachment& attachment() noexcept { return attachment_; }
+  Segment& segment() const noexcept { return attachment_.segment(); }
+  /// In a child that has adopted the endpoint: this process is its owner now.
+  void rebind() noexcept;
+  /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives on.
+  void surrender() noexcept;
+
+ private:
+  friend class ProducerCore;
+
+  bool take_lane();
+  bool take_existing(bool drained_only);
+  bool take_new();
+  bool own(std::uint32_t lane);
+  bool lane_is_drained(const LaneView& lane) const noexcept;
+
+  void require_usable() const;
+  bool refresh_room() noexcept;
+  Status wait_until_free(DeadlineNs deadline, std::uint64_t ring_need, std::uint64_t& at);
+  bool room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept;
+  Status outcome() noexcept;
+  void release_own_batch();
+  void sleep_for_room(DeadlineNs deadline, std::int64_t now) noexcept;
+
+  Attachment attachment_;
+  ByteRing ring_;
+  Tender tender_;
+};
+
+}  // namespace iq::detail

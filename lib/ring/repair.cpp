@@ -1,0 +1,210 @@
+// Repair of a dead endpoint, by whoever would have waited for it.
+//
+// Holding both lock bytes of the endpoint makes the caller its only repairer. Every step may be the
+// last one of a repairer that is killed too: the lock goes with it and the next one does the same
+// again. So a lease is rewritten from its last item to its first stamp, which goes last.
+#include <algorithm>
+#include <cstring>
+
+#include "iq/detail/kill_point.hpp"
+#include "iq/detail/limit.hpp"
+#include "iq/options.hpp"
+#include "ring/tend.hpp"
+#include "ring/wait.hpp"
+#include "ring/walk.hpp"
+#include "shm/attachment.hpp"
+
+namespace iq::detail {
+namespace {
+
+/// How far the dead consumer was, as far as its line speaks of the lease at hand.
+struct Progress {
+  Position cursor;
+  bool in_hand;
+};
+
+class ConsumerRepair {
+ public:
+  ConsumerRepair(Segment& segment, std::uint32_t endpoint)
+      : segment_(segment),
+        line_(segment.endpoint(endpoint)),
+        dead_(endpoint + 1),
+        at_most_once_(segment.header().delivery ==
+                      static_cast<std::uint32_t>(Delivery::at_most_once)) {}
+
+  void repair_all() noexcept {
+    const std::uint64_t current = line_.lane.load(std::memory_order_acquire);
+    const bool explicit_leases =
+        segment_.extra(dead_ - 1).held.load(std::memory_order_acquire) != 0;
+    for (std::uint32_t i = 0, n = segment_.lanes_used(); i < n; ++i) {
+      if (i == current || explicit_leases) repair_lane(segment_.lane(i));
+    }
+  }
+
+ private:
+  void repair_lane(const LaneView& lane) noexcept {
+    const Position claim = lane.control->claim.load(std::memory_order_acquire);
+    for (int tries = 0; tries < 8; ++tries) {
+      Position position = walk_start(lane, claim);
+      Walked ended = Walked::all;
+      do {
+        ended = walk(lane, position, claim, [&](const Boundary& b) {
+          if (b.stamp.owner == dead_) repair_stamp(lane, b);
+          return Walk::on;
+        });
+        // Whoever claimed an unstamped position: it is free for all. A claimer that is only late
+        // finds its stamp taken and goes round again. T7
+        if (ended == Walked::unstamped) orphan_unstamped(lane, position);
+      } while (ended == Walked::unstamped);
+      if (ended != Walked::overtaken) break;
+    }
+    raise_attention(segment_, lane);
+  }
+
+  void orphan_unstamped(const LaneView& lane, Position position) noexcept {
+    std::uint64_t word = lane.stamp(position).load(std::memory_order_acquire);
+    if (compare_lap(word, lane.lap(position)) >= 0) return;
+    lane.stamp(position).compare_exchange_strong(
+        word, pack_stamp(lane.lap(position), 0, 0, StampState::orphan),
+        std::memory_order_acq_rel);
+    IQ_KILL_POINT(repair_after_unstamped);
+  }
+
+  void store(const LaneView& lane, Position at, std::uint64_t k, StampState state) noexcept {
+    const std::uint32_t owner = state == StampState::done ? dead_ : 0;
+    lane.stamp(at).store(pack_stamp(lane.lap(at), static_cast<std::uint32_t>(k), owner, state),
+                         std::memory_order_release);  // T14, P10
+    IQ_KILL_POINT(repair_after_stamp);
+  }
+
+  Progress progress(const LaneView& lane, Position begin, std::uint32_t items) const noexcept {
+    const std::uint64_t cursor = line_.cursor.load(std::memory_order_acquire);
+    const Position at = cursor & ~kInHand;
+    if (line_.lane.load(std::memory_order_acquire) != lane.index || at - begin > items) {
+      return {begin, false};
+    }
+    return {at, (cursor & kInHand) != 0 && at != begin + items};
+  }
+
+  void repair_stamp(const LaneView& lane, const Boundary& b) noexcept {
+    switch (b.stamp.state) {
+      case StampState::leased: return repair_lease(lane, b);
+      case StampState::held: {
+        const Progress p = progress(lane, b.position, 1);
+        if (p.cursor != b.position || (p.in_hand && at_most_once_)) {
+          return store(lane, b.position, 1, StampState::done);
+        }
+        count_redelivery(p.in_hand);
+        return store(lane, b.position, b.stamp.k + p.in_hand, StampState::orphan);
+      }
+      case StampState::explicit_held:
+        count_redelivery(true);
+        return store(lane, b.position, b.stamp.k + 1, StampState::orphan);
+      default: return;
+    }
+  }
+
+  // A thief may be at work on this lease: settle what it wanted, then the lease is ours alone.
+  std::uint32_t settle(const LaneView& lane, const Boundary& b) noexcept {
+    if (line_.lane.load(std::memory_order_acquire) != lane.index) return b.items;
+    const Position end = b.position + b.items;
+    std::uint64_t word = line_.limit.load(std::memory_order_acquire);
+    while (limit_tag(word) != 0) {
+      if (line_.limit.compare_exchange_strong(word, settled_limit(end),
+                                              std::memory_order_acq_rel)) {  // T12
+        word = settled_limit(end);
+      }
+    }
+    const std::uint64_t kept = limit_end(word, b.position) - b.position;
+    if (kept == 0 || kept >= b.items) return b.items;
+    std::uint64_t leased = b.word;
+    const auto items = static_cast<std::uint32_t>(kept);
+    lane.stamp(b.position)
+        .compare_exchange_strong(
+            leased, pack_stamp(lane.lap(b.position), items, dead_, StampState::leased),
+            std::memory_order_acq_rel);  // T13
+    IQ_KILL_POINT(repair_after_settle);
+    return items;
+  }
+
+  void repair_lease(const LaneView& lane, const Boundary& b) noexcept {
+    const std::uint32_t items = settle(lane, b);
+    Progress p = progress(lane, b.position, items);
+    if (p.in_hand && at_most_once_) p = {p.cursor + 1, false};
+    const Position end = b.position + items;
+    for (Position q = end; q-- > p.cursor + 1;) store(lane, q, 0, StampState::orphan);
+    if (p.cursor < end) {
+      count_redelivery(p.in_hand);
+      store(lane, p.cursor, p.in_hand, StampState::orphan);
+    }
+    if (p.cursor > b.position) store(lane, b.position, p.cursor - b.position, StampState::done);
+  }
+
+  void count_redelivery(bool in_hand) noexcept {
+    if (in_hand) segment_.control().redelivered.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  Segment& segment_;
+  EndpointLine& line_;
+  const std::uint32_t dead_;
+  const bool at_most_once_;
+};
+
+void repair_producer(Segment& segment, std::uint32_t endpoint, std::uint32_t incarnation) noexcept {
+  const std::int32_t pid = segment.extra(endpoint).pid.load(std::memory_order_relaxed);
+  record_failure(segment, kFailureDied, pid, nullptr, 0);
+  const std::uint64_t owner = pack_lane_owner(endpoint, incarnation);
+  for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
+    const LaneView lane = segment.lane(i);
+    if (lane.control->owner.load(std::memory_order_acquire) != owner) continue;
+    lane.control->room_wait.store(0, std::memory_order_relaxed);
+    lane.control->owner.store(0, std::memory_order_release);  // T18, P9
+    IQ_KILL_POINT(repair_after_owner);
+  }
+}
+
+}  // namespace
+
+bool repair_endpoint(Segment& segment, std::uint32_t endpoint) {
+  const std::optional<PinnedLock> verdict =
+      PinnedLock::try_lock(segment.lock_file(), endpoint_byte(endpoint), 2);
+  if (!verdict) return false;
+  const Life life = Life::unpack(segment.life(endpoint).load(std::memory_order_acquire));
+  if (!life.live) return false;  // it left in order, or another repairer was faster
+  Control& control = segment.control();
+  IQ_KILL_POINT(repair_begin);
+  if (life.role == Role::consumer) ConsumerRepair(segment, endpoint).repair_all();
+  if (life.role == Role::producer) repair_producer(segment, endpoint, life.incarnation);
+  control.waiters[endpoint / 64].fetch_and(~(std::uint64_t{1} << (endpoint % 64)),
+                                           std::memory_order_seq_cst);
+  if (life.role == Role::consumer) {
+    control.consumers_live.fetch_sub(1, std::memory_order_relaxed);
+  }
+  control.last_death_pid.store(
+      static_cast<std::uint64_t>(segment.extra(endpoint).pid.load(std::memory_order_relaxed)),
+      std::memory_order_relaxed);
+  control.repaired.fetch_add(1, std::memory_order_relaxed);
+  IQ_KILL_POINT(repair_before_free);
+  segment.life(endpoint).store(Life{false, Role::none, life.incarnation}.pack(),
+                               std::memory_order_seq_cst);  // T21, P8
+  IQ_KILL_POINT(repair_after_free);
+  if (life.role == Role::handle) handle_left(segment, endpoint, life.incarnation);
+  wake_everybody(segment);
+  return true;
+}
+
+void record_failure(Segment& segment, std::uint64_t kind, int pid, const char* text,
+                    std::size_t text_bytes) noexcept {
+  Control& control = segment.control();
+  std::uint64_t none = 0;
+  const std::uint64_t word = kind << 60 | static_cast<std::uint32_t>(pid);
+  if (!control.failure.compare_exchange_strong(none, word, std::memory_order_seq_cst)) return;
+  IQ_KILL_POINT(failure_recorded);  // T27: kind and pid are there, the text may be missing
+  if (text == nullptr) return;
+  const std::size_t bytes = std::min(text_bytes, sizeof control.failure_text - 1);
+  std::memcpy(control.failure_text, text, bytes);
+  control.failure_text[bytes] = '\0';
+  control.failure_text_ready.store(1, std::memory_order_release);
+}
+
+}  // namespace iq::detail

@@ -1,0 +1,202 @@
+// Room in a lane: freeing what is DONE, waiting for more.
+//
+// Slots are freed in order, so a producer that is stuck is stuck at one position: the head. It
+// publishes that position, and the consumer that finishes exactly there wakes it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "iq/detail/kill_point.hpp"
+#include "iq/error.hpp"
+#include "ring/consumer_ring.hpp"
+#include "ring/producer_ring.hpp"
+#include "ring/wait.hpp"
+#include "sys/futex.hpp"
+#include "sys/process.hpp"
+
+namespace iq::detail {
+namespace {
+constexpr int kSpins = 100;
+constexpr int kYields = 2;
+constexpr std::uint64_t kNoRingNeed = UINT64_MAX;
+}  // namespace
+
+void ProducerRing::require_usable() const {
+  if (closed_) {
+    throw Closed("put on a closed producer: nothing was appended. Get another producer before the "
+                 "queue is closed");
+  }
+  if (!attachment_.in_this_process()) {
+    throw WrongProcess(
+        fmt::format("this producer of {} was inherited through fork(): it belongs to the parent. "
+                    "Hand endpoints to children with WorkerGroup::fork, or adopt() them",
+                    segment().description()));
+  }
+}
+
+// T16. True when anything was freed.
+bool ProducerRing::refresh_room() noexcept {
+  const Position before = head_;
+  while (head_ != tail_) {
+    const std::uint64_t word = lane_.stamp(head_).load(std::memory_order_acquire);  // P3
+    const Stamp stamp = Stamp::unpack(word);
+    if (compare_lap(word, lane_.lap(head_)) != 0 || stamp.state != StampState::done) break;
+    head_ += std::clamp<std::uint64_t>(stamp.k, 1, tail_ - head_);
+  }
+  if (head_ == before) return false;
+  if (lane_.ring_bytes != 0) ring_.free_until(head_);
+  lane_.control->head.store(head_, std::memory_order_release);
+  IQ_KILL_POINT(room_after_head);
+  room_end_ = head_ + lane_.capacity;
+  return true;
+}
+
+bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept {
+  if (static_cast<std::int64_t>(room_end_ - tail_) <= 0) return false;
+  if (ring_need == kNoRingNeed) return true;
+  const auto found = ring_.find(ring_need);
+  if (found) at = *found;
+  return found.has_value();
+}
+
+Status ProducerRing::outcome() noexcept {
+  const std::uint32_t flags = control_->flags.load(std::memory_order_acquire);
+  if ((flags & kStopped) != 0) return Status::stopped;
+  if ((flags & kClosed) != 0 && consumers_gone(segment())) return Status::no_consumers;
+  return Status::ok;
+}
+
+Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_need,
+                                     std::uint64_t& at) {
+  for (bool first = true;; first = false) {
+    // A producer that was stopped has no room, whatever the lane says.
+    if ((control_->flags.load(std::memory_order_relaxed) & kStopped) != 0) return Status::stopped;
+    refresh_room();
+    if (room_for(ring_need, at)) return Status::ok;
+    const Status status = outcome();
+    if (status != Status::ok) return status;
+    const std::int64_t now = now_ns();
+    if (deadline == kAtOnce || now >= deadline) {
+      tender_.tend(segment(), attachment_.index(), now);
+      refresh_room();
+      if (room_for(ring_need, at)) return Status::ok;
+      return deadline == kAtOnce ? Status::full : Status::timeout;
+    }
+    if (first) {
+      bool freed = false;
+      for (int i = 0; i < kSpins && !freed; ++i) {
+        cpu_pause();
+        freed = refresh_room();
+      }
+      for (int i = 0; i < kYields && !freed; ++i) {
+        yield_processor();
+        freed = refresh_room();
+      }
+      if (freed) continue;
+      release_own_batch();
+    }
+    sleep_for_room(deadline, now);
+  }
+}
+
+// The slots that we wait for may be leased by a consumer of our own thread: what it has not
+// started goes to others, what it has in hand will not be acknowledged while we wait.
+void ProducerRing::release_own_batch() {
+  const std::uint64_t word = lane_.stamp(head_).load(std::memory_order_acquire);
+  const Stamp stamp = Stamp::unpack(word);
+  const bool leased = stamp.state == StampState::leased || stamp.state == StampState::held;
+  if (compare_lap(word, lane_.lap(head_)) != 0 || !leased || stamp.owner - 1 >= kMaxEndpoints) return;
+  Segment::LocalConsumer& local = segment().local_consumer(stamp.owner - 1);
+  if (local.thread_tag.load(std::memory_order_relaxed) != current_thread_tag()) return;
+  auto* consumer = static_cast<ConsumerRing*>(local.consumer.load(std::memory_order_relaxed));
+  if (consumer == nullptr) return;
+  consumer->give_back_unstarted();
+  if (!consumer->in_hand()) return;
+  throw WouldDeadlock(fmt::format(
+      "put on {}: its lane is full ({} items), and the oldest is in this thread's own hands, to be "
+      "acknowledged only after this put. Give the queue more capacity, or ack() before put()",
+      segment().description(), lane_.capacity));
+}
+
+void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) noexcept {
+  const std::uint32_t ticket =
+      segment().sleep_word(attachment_.index()).word.load(std::memory_order_seq_cst);
+  Shared<std::uint64_t>& room_wait = lane_.control->room_wait;
+  room_wait.store(head_ + 1, std::memory_order_seq_cst);
+  IQ_KILL_POINT(room_after_announce);
+  heavy_fence();  // P7
+  if (!refresh_room() && outcome() == Status::ok) {
+    futex_wait(segment().sleep_word(attachment_.index()).word, ticket,
+               sleep_slice(deadline, now, kMaxSleepNs));
+  }
+  room_wait.store(0, std::memory_order_seq_cst);
+  tender_.tend(segment(), attachment_.index(), now_ns());
+}
+
+Status ProducerCore::wait_for_room(std::int64_t deadline_ns) {
+  auto& ring = static_cast<ProducerRing&>(*this);
+  ring.require_usable();
+  std::uint64_t at = 0;
+  return ring.wait_until_free(deadline_ns, kNoRingNeed, at);
+}
+
+std::uint64_t ProducerCore::max_bytes() const noexcept {
+  return std::max<std::uint64_t>(lane_.ring_bytes, lane_.slot_bytes - kSlotHeaderBytes);
+}
+
+Status ProducerCore::begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to) {
+  auto& ring = static_cast<ProducerRing&>(*this);
+  ring.require_usable();
+  if (bytes > max_bytes()) {
+    throw TooLarge(fmt::format(
+        "put on {}: the item has {} bytes encoded, the limit is {}. Create the queue with "
+        "Options{{.bytes_per_producer = {}}} or more; nothing was appended",
+        ring.segment().description(), bytes, max_bytes(), bytes));
+  }
+  const bool inline_payload = bytes <= lane_.slot_bytes - kSlotHeaderBytes;
+  std::uint64_t at = 0;
+  const bool stopped = (control_->flags.load(std::memory_order_relaxed) & kStopped) != 0;
+  const std::uint64_t need = inline_payload ? kNoRingNeed : bytes;
+  if (stopped || !ring.room_for(need, at)) {
+    const Status status = ring.wait_until_free(deadline_ns, need, at);
+    if (status != Status::ok) return status;
+  }
+  const SlotHeader header{static_cast<std::uint32_t>(bytes), inline_payload ? 0u : 1u};
+  std::byte* slot = next_slot();
+  std::memcpy(slot, &header, sizeof header);
+  if (inline_payload) {
+    if (lane_.ring_bytes != 0) ring.ring_.keep_nothing(tail_);
+    to = slot + kSlotHeaderBytes;
+  } else {
+    std::memcpy(slot + kSlotHeaderBytes, &at, sizeof at);
+    ring.ring_.keep(tail_, at, bytes);
+    to = lane_.ring + (at & (lane_.ring_bytes - 1));
+  }
+  return Status::ok;
+}
+
+void ProducerCore::raise(Status status) const {
+  const auto& ring = static_cast<const ProducerRing&>(*this);
+  const std::string name = ring.segment().description();
+  switch (status) {
+    case Status::no_consumers:
+      throw NoConsumers(fmt::format("put on {}: it is closed and all of its consumers have left, so "
+                                    "nobody would read the item. Nothing was appended",
+                                    name));
+    case Status::stopped: {
+      const Control& control = *control_;
+      if (control.stop_text_state.load(std::memory_order_acquire) == 2) {
+        throw Stopped(fmt::format("put on {}: it was stopped: {}", name,
+                                  std::string_view(control.stop_text,
+                                                   ::strnlen(control.stop_text,
+                                                             sizeof control.stop_text))));
+      }
+      throw Stopped(fmt::format("put on {}: it was stopped. Nothing was appended", name));
+    }
+    default:
+      throw Closed(fmt::format("put on {}: {}", name, to_string(status)));
+  }
+}
+
+}  // namespace iq::detail

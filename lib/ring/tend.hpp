@@ -1,0 +1,54 @@
+// Looking after the queue: who would wait looks for the dead and repairs what they left.
+#pragma once
+
+#include <cstdint>
+
+#include "shm/segment.hpp"
+
+namespace iq::detail {
+
+/// Probes at most so many endpoints per turn, so that a thousand cost no more than a hundred.
+inline constexpr std::uint32_t kProbesPerTurn = 128;
+/// A turn is taken when nobody has taken one for so long.
+inline constexpr std::int64_t kTurnNs = 20'000'000;
+
+/// Takes probe turns on behalf of one endpoint. Among all waiters of a queue only one at a time
+/// sweeps: the one that advances the shared turn (T26).
+class Tender {
+ public:
+  /// Sweeps if nobody has done so lately. `self` is the caller's endpoint (its byte is the canary
+  /// that tells a working probe from a broken one). True when it repaired or closed something.
+  /// Errors: CannotProbe when this process cannot probe and nobody else did for a second.
+  bool tend(Segment& segment, std::uint32_t self, std::int64_t now);
+
+ private:
+  std::uint64_t turn_ = UINT64_MAX;
+  std::int64_t turn_seen_ns_ = 0;
+};
+
+/// Probes every registered endpoint now and repairs the dead. Returns how many were repaired.
+std::uint32_t sweep(Segment& segment, std::uint32_t first, std::uint32_t count);
+
+/// Repairs one endpoint if its owner is dead: its leases are orphaned or completed, its lane is
+/// released, the endpoint is free again. False when it is alive or somebody else repairs it.
+bool repair_endpoint(Segment& segment, std::uint32_t endpoint);
+
+/// Notes that a producer died or failed, if it is the first. T27.
+void record_failure(Segment& segment, std::uint64_t kind, int pid, const char* text,
+                    std::size_t text_bytes) noexcept;
+
+/// Closes the queue to producers and wakes everybody. False when it was closed already. T28.
+bool close_queue(Segment& segment) noexcept;
+
+/// Closed, or an anonymous queue without any live handle (which closes it).
+bool is_closed(Segment& segment) noexcept;
+/// Closed, no producer, nothing queued, nothing leased.
+bool stream_ended(Segment& segment) noexcept;
+/// Closed, a consumer existed, and none is left.
+bool consumers_gone(Segment& segment) noexcept;
+/// Removes the name of a queue that is closed, drained and has nobody attached (A1).
+void unlink_if_finished(Segment& segment) noexcept;
+/// A handle goes: what follows from it for the queue (A22).
+void handle_left(Segment& segment, std::uint32_t endpoint, std::uint32_t incarnation) noexcept;
+
+}  // namespace iq::detail

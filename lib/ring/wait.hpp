@@ -1,0 +1,65 @@
+// Sleeping and waking: a bit per sleeping consumer, a word per lane for its producer.
+//
+// Wakers pay one load; sleepers pay the fence (docs/protocol.md, "Why no wake is lost").
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.hpp"
+#include "iq/detail/lane_view.hpp"
+#include "shm/segment.hpp"
+
+namespace iq::detail {
+
+/// Sleeps are bounded by this: a killed waker or waiter costs at most so much.
+inline constexpr std::int64_t kMaxSleepNs = 25'000'000;
+
+/// Wakes one sleeping consumer, if there is one. T22.
+void wake_one_consumer(Segment& segment) noexcept;
+/// Wakes every sleeping consumer.
+void wake_all_consumers(Segment& segment) noexcept;
+/// Stands for "whatever its producer waits for" in wake_producer().
+inline constexpr Position kAnyPosition = UINT64_MAX;
+/// Wakes the lane's producer if it waits for the slot at `freed` to become DONE. T23.
+void wake_producer(Segment& segment, const LaneView& lane, Position freed) noexcept;
+/// Wakes everybody: after repair, close, stop.
+void wake_everybody(Segment& segment) noexcept;
+
+/// Raises a lane's attention, then the queue's: an orphan is visible there. T24.
+void raise_attention(Segment& segment, const LaneView& lane) noexcept;
+
+/// A consumer about to sleep: announced by the constructor (with the heavy fence), withdrawn by the
+/// destructor. Between the two the caller looks again, then sleeps.
+class ConsumerSleep {
+ public:
+  ConsumerSleep(Segment& segment, std::uint32_t endpoint) noexcept;
+  ~ConsumerSleep();
+  ConsumerSleep(const ConsumerSleep&) = delete;
+  ConsumerSleep& operator=(const ConsumerSleep&) = delete;
+
+  /// Sleeps until woken, at most `at_most_ns`. True when the time passed without a wake.
+  bool sleep(std::int64_t at_most_ns) noexcept;
+  /// Withdraws now. True when a waker had chosen this consumer: whoever takes nothing then passes
+  /// the wake on.
+  bool withdraw() noexcept;
+
+ private:
+  Segment& segment_;
+  std::uint32_t endpoint_;
+  std::uint32_t ticket_;
+  bool announced_ = true;
+};
+
+/// The time to sleep now: never past the deadline, never longer than `at_most_ns`.
+std::int64_t sleep_slice(DeadlineNs deadline, std::int64_t now, std::int64_t at_most_ns) noexcept;
+
+/// Tells the processor that this is a spinning loop.
+inline void cpu_pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
+}  // namespace iq::detail

@@ -1,0 +1,63 @@
+// An endpoint in the registry, held by a live process: its number, its incarnation, its lock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "shm/segment.hpp"
+#include "sys/fork_guard.hpp"
+
+namespace iq::detail {
+
+/// A registered endpoint. Made by attach(); given up by detach(), or by the process's end.
+///
+/// States of the registry's word: FREE -> LIVE (attach, T19) -> FREE (detach, T20, or repair of
+/// the dead, T21). The lock byte is taken before LIVE and given up after FREE, so LIVE with no
+/// holder means: the owner is dead.
+class Attachment {
+ public:
+  Attachment() noexcept = default;
+  Attachment(Attachment&&) noexcept = default;
+  Attachment& operator=(Attachment&&) noexcept = default;
+
+  /// Registers an endpoint. Producers are refused once the queue is closed, unless `even_closed`.
+  /// An empty result: every byte is held or in use (the caller repairs and tries again).
+  /// Errors: Closed, CannotProbe, SystemError.
+  static Attachment attach(std::shared_ptr<Segment> segment, Role role, bool even_closed = false);
+
+  /// Ends the registration; leases and lanes must be given up before.
+  void detach() noexcept;
+
+  /// In a child of the owner: takes the endpoint over, by the other of its two lock bytes. Both
+  /// hold it until the parent surrenders. Errors: WrongProcess when it is no longer the same
+  /// endpoint or a third party is in the middle of the same; CannotProbe, SystemError.
+  void adopt();
+  /// In the former owner: drops its lock and forgets the endpoint, which lives on in the child.
+  void surrender() noexcept;
+
+  explicit operator bool() const noexcept { return segment_ != nullptr; }
+  bool in_this_process() const noexcept { return generation_ == process_generation(); }
+  std::uint64_t generation() const noexcept { return generation_; }
+  Segment& segment() const noexcept { return *segment_; }
+  const std::shared_ptr<Segment>& shared_segment() const noexcept { return segment_; }
+  std::uint32_t index() const noexcept { return index_; }
+  std::uint32_t incarnation() const noexcept { return incarnation_; }
+  Role role() const noexcept { return role_; }
+
+ private:
+  std::shared_ptr<Segment> segment_;
+  PinnedLock lock_;
+  std::uint64_t generation_ = 0;
+  std::uint32_t index_ = 0;
+  std::uint32_t incarnation_ = 0;
+  Role role_ = Role::none;
+};
+
+/// Whether any endpoint of the role is registered, alive or not yet repaired; exact also while
+/// others register (P8).
+bool any_registered(const Segment& segment, Role role) noexcept;
+
+/// How many endpoints of the role are registered now.
+std::uint32_t count_registered(const Segment& segment, Role role) noexcept;
+
+}  // namespace iq::detail

@@ -1,0 +1,109 @@
+// A mapped segment: its checked geometry, and typed access to the words in it.
+//
+// One object per queue and process image, shared by the queue object and its endpoints. A forked
+// child uses the inherited mapping; its endpoints must be adopted (shm/attachment.hpp).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "iq/detail/lane_view.hpp"
+#include "iq/detail/layout.hpp"
+#include "shm/geometry.hpp"
+#include "sys/mapping.hpp"
+#include "sys/pinned_lock.hpp"
+
+namespace iq::detail {
+
+/// Lock bytes lie past the end of every file: two per endpoint (owner, heir), then the others.
+inline constexpr std::uint64_t kLockBase = std::uint64_t{1} << 40;
+inline constexpr std::uint64_t kParkingByte = kLockBase + 2 * kMaxEndpoints;
+inline constexpr std::uint64_t kSelfTestByte = kParkingByte + 1;
+constexpr std::uint64_t endpoint_byte(std::uint32_t endpoint) {
+  return kLockBase + 2 * std::uint64_t{endpoint};
+}
+
+class Segment {
+ public:
+  /// A new anonymous segment with the given constants (sizes, options, type; the rest is filled in
+  /// here). Errors: NoSpace, BadArgument, SystemError.
+  static std::shared_ptr<Segment> create_anonymous(SegmentHeader header);
+  /// A new segment that has no name yet: link() gives it one. Errors: as above, NoPermission.
+  static std::shared_ptr<Segment> create_named(SegmentHeader header, const std::string& name,
+                                               std::uint32_t mode);
+  /// The segment that has the name now; null when there is none.
+  /// Errors: NoPermission, WrongVersion, Corrupt, SystemError.
+  static std::shared_ptr<Segment> open_named(const std::string& name);
+
+  /// Gives the segment its name. False when the name is taken.
+  bool link();
+  /// Whether the name still leads to this segment.
+  bool is_current() const;
+  /// Removes the name, unless somebody is attached or the name leads elsewhere by now.
+  /// True when it was removed.
+  bool unlink_if_unattached();
+  void unlink();
+
+  /// Reserves and faults in a lane's pages. Errors: NoSpace "needs N, has M".
+  void reserve_lane(std::uint32_t lane);
+  bool reserve_parking() noexcept;
+
+  const SegmentHeader& header() const noexcept { return header_; }
+  const Geometry& geometry() const noexcept { return geometry_; }
+  const LockFile& lock_file() const noexcept { return *lock_file_; }
+  const std::string& name() const noexcept { return name_; }
+  bool anonymous() const noexcept { return name_.empty(); }
+  /// `queue "jobs"` or `an anonymous queue`, for messages.
+  std::string description() const;
+
+  Control& control() const noexcept { return *at<Control>(geometry_.control_offset); }
+  Shared<std::uint64_t>& life(std::uint32_t endpoint) const noexcept {
+    return at<Shared<std::uint64_t>>(geometry_.life_offset)[endpoint];
+  }
+  EndpointLine& endpoint(std::uint32_t endpoint) const noexcept {
+    return at<EndpointLine>(geometry_.endpoints_offset)[endpoint];
+  }
+  EndpointExtra& extra(std::uint32_t endpoint) const noexcept {
+    return at<EndpointExtra>(geometry_.extras_offset)[endpoint];
+  }
+  SleepWord& sleep_word(std::uint32_t endpoint) const noexcept {
+    return at<SleepWord>(geometry_.sleep_offset)[endpoint];
+  }
+  LaneView lane(std::uint32_t index) const noexcept;
+  LaneView parking() const noexcept;
+
+  /// Which consumer of this process holds items, and which thread it works for: so that a put of
+  /// the same thread does not wait for its own caller. Private to this process, not in the segment.
+  struct LocalConsumer {
+    std::atomic<std::uint64_t> thread_tag{0};
+    std::atomic<void*> consumer{nullptr};
+  };
+  LocalConsumer& local_consumer(std::uint32_t endpoint) noexcept {
+    return local_consumers_[endpoint];
+  }
+
+  /// Lanes and endpoints in use, each read once and kept within bounds.
+  std::uint32_t lanes_used() const noexcept;
+  std::uint32_t endpoints_used() const noexcept;
+
+ private:
+  Segment(Fd file, std::string name, const SegmentHeader& header);
+  static SegmentHeader read_header(int fd, const std::string& name);
+  void initialise();
+
+  template <class T>
+  T* at(std::uint64_t offset) const noexcept {
+    return reinterpret_cast<T*>(mapping_.data() + offset);
+  }
+
+  std::string name_;
+  SegmentHeader header_;
+  Geometry geometry_;
+  std::unique_ptr<LockFile> lock_file_;
+  Mapping mapping_;
+  std::unique_ptr<LocalConsumer[]> local_consumers_;
+};
+
+}  // namespace iq::detail

@@ -1,0 +1,85 @@
+// The parent's end of one supervisor: what its workers did, and orders to it.
+#pragma once
+
+#include <poll.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "iq/worker_group.hpp"
+#include "work/report.hpp"
+
+namespace iq::detail {
+
+struct WorkerRecord {
+  WorkerOutcome outcome;
+  bool settled = false;           // its endpoints are out of the parent's hands
+  bool ended = false;             // its process is gone, as far as it can be known
+  bool said_returned = false;
+  std::int64_t failed_at_ns = 0;  // as its supervisor saw it; for first cause first
+};
+
+/// Threads: one at a time. Processes: the one that called start().
+class SupervisorLink {
+ public:
+  SupervisorLink(int count, const std::string& role);
+  SupervisorLink(const SupervisorLink&) = delete;
+  SupervisorLink& operator=(const SupervisorLink&) = delete;
+  /// Kills what still runs.
+  ~SupervisorLink();
+
+  /// Forks the supervisor and returns when each worker has adopted its endpoints or has ended.
+  /// Errors: SystemError when a process was refused; then everything that started has ended.
+  void start(WorkerJob& job, std::int64_t grace_ns);
+
+  /// Takes in what has arrived. Never waits.
+  void listen();
+
+  /// Everything is known: all workers have ended and the supervisor is reaped.
+  bool ended() const noexcept { return ended_; }
+
+  void signal_workers(int signal) noexcept;
+  /// The last resort, for a supervisor that does not answer. Its workers are killed with it.
+  void kill_supervisor() noexcept;
+
+  const std::vector<WorkerRecord>& workers() const noexcept { return workers_; }
+
+  void add_events(std::vector<pollfd>& events) const;
+  bool has_pidfd() const noexcept { return static_cast<bool>(pidfd_); }
+
+ private:
+  bool fork_supervisor(WorkerJob& job);
+  void await_settled();
+  void apply(Report& report);
+  void apply_end(WorkerRecord& record, const ReportHead& head);
+  void apply_fork_failure(const ReportHead& head);
+  void settle(WorkerRecord& record, bool adopted);
+  void supervisor_ended();
+  bool reap_supervisor() noexcept;
+  bool supervisor_is_gone() noexcept;
+  [[noreturn]] void throw_refused(std::int64_t grace_ns);
+
+  std::vector<WorkerRecord> workers_;
+  std::string role_;
+  WorkerJob* job_ = nullptr;  // while start() runs
+  std::size_t unsettled_ = 0;
+  int fork_error_ = 0;
+  pid_t pid_ = 0;
+  Fd pidfd_;
+  Fd control_;
+  bool ended_ = false;
+};
+
+using SupervisorLinks = std::vector<std::unique_ptr<SupervisorLink>>;
+
+/// Listens to the links until all have ended; false when the deadline passed first.
+bool wait_for_end(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns);
+
+/// TERM; after the grace time KILL; after another, the supervisors themselves. Waits for the end.
+void stop_links(const std::vector<SupervisorLink*>& links, std::int64_t grace_ns);
+
+}  // namespace iq::detail

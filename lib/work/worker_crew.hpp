@@ -1,0 +1,38 @@
+// What a WorkerGroup holds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "iq/worker_group.hpp"
+#include "work/supervisor_link.hpp"
+#include "sys/fork_guard.hpp"
+
+namespace iq::detail {
+
+inline constexpr std::int64_t kStopGraceNs = 5'000'000'000;
+
+class WorkerCrew {
+ public:
+  std::uint64_t generation = process_generation();  // of the process that may use it
+  SupervisorLinks links;                            // one per fork() call
+  std::vector<std::function<void()>> closers;       // of anonymous queues, for join()
+  std::vector<std::function<void()>> stoppers;      // of all queues, for the destructor
+  std::int64_t grace_ns = kStopGraceNs;
+  bool joined = false;  // since the last fork(): results stand, nothing runs
+
+  std::vector<SupervisorLink*> all_links() const;
+  std::vector<const WorkerRecord*> all_workers() const;
+  void listen();
+  void close_queues();
+  void end_now() noexcept;
+};
+
+/// For tests: what is no part of the public contract.
+struct WorkerGroupAccess {
+  static WorkerCrew& crew(WorkerGroup& group) { return group.crew(); }
+};
+
+}  // namespace iq::detail

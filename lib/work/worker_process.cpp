@@ -1,0 +1,172 @@
+// One worker. It is a copy of the process that called fork(), so it must leave by _exit: the
+// destructors and atexit handlers it inherited belong to that process. What _exit loses is done by
+// hand before: stdio is flushed, coverage counters are written.
+// std::exit() called by the worker's code would run the inherited handlers. An on_exit handler of
+// our own, registered last and hence called first of those, fails the endpoints and leaves.
+// A process that the worker's code forked itself inherits that handler, but not the endpoints.
+#include "work/worker_process.hpp"
+
+#include <cxxabi.h>
+#include <stdio_ext.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <typeinfo>
+#include <utility>
+
+#include "iq/error.hpp"
+#include "work/report.hpp"
+
+// Only where the program was built for coverage; which of them the linker has depends on the kind.
+extern "C" __attribute__((weak)) void __gcov_dump(void);
+extern "C" __attribute__((weak)) void __gcov_exit(void);
+extern "C" __attribute__((weak)) int __llvm_profile_write_file(void);
+
+namespace iq::detail {
+namespace {
+
+struct RunningWorker {
+  WorkerJob* job = nullptr;
+  pid_t pid = 0;
+};
+RunningWorker running_worker;  // one per process; read by the exit handler
+
+void write_coverage() noexcept {
+  if (__gcov_dump != nullptr) {
+    __gcov_dump();
+  } else if (__gcov_exit != nullptr) {
+    __gcov_exit();
+  }
+  if (__llvm_profile_write_file != nullptr) __llvm_profile_write_file();
+}
+
+[[noreturn]] void leave(int code) noexcept {
+  flush_stdio();
+  write_coverage();
+  ::_exit(code);
+}
+
+void leave_from_exit(int code, void*) {
+  if (::getpid() == running_worker.pid) {
+    running_worker.job->fail_adopted("its worker called exit(" + std::to_string(code) + ")");
+  }
+  leave(code);
+}
+
+std::string readable_type(const std::type_info& type) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string result = status == 0 && text != nullptr ? text : type.name();
+  std::free(text);
+  return result;
+}
+
+/// The name that users write: iq::NoSpace is an alias, CodedError<…> would say nothing to them.
+std::string public_type(std::string type, Errc code) {
+  if (!type.starts_with("iq::detail::CodedError<")) return type;
+  std::string result = "iq::";
+  bool capital = true;
+  for (const char c : to_string(code)) {
+    if (c != '_') result += capital ? static_cast<char>(c - 'a' + 'A') : c;
+    capital = c == '_';
+  }
+  return result;
+}
+
+/// Requires: called while an exception is handled.
+void describe_exception(Report& report) {
+  report.head.kind = ReportKind::threw;
+  if (const std::type_info* type = abi::__cxa_current_exception_type()) {
+    report.type = readable_type(*type);
+  }
+  try {
+    throw;
+  } catch (const Error& error) {
+    report.text = error.what();
+    report.type = public_type(std::move(report.type), error.code());
+    report.head.error = static_cast<std::int32_t>(error.code());
+  } catch (const std::exception& error) {
+    report.text = error.what();
+  } catch (const std::string& text) {
+    report.text = text;
+  } catch (const char* text) {
+    report.text = text != nullptr ? text : "";
+  } catch (...) {
+    report.text.clear();
+  }
+}
+
+/// The report's socket, unless the worker's code has closed it and the number means another file.
+class ReportSocket {
+ public:
+  explicit ReportSocket(int number) : number_(number), id_(try_file_id(number)) {}
+  void send(const Report& report) const noexcept {
+    if (id_ && try_file_id(number_) == id_) send_report(number_, report, /*wait=*/true);
+  }
+
+ private:
+  int number_;
+  std::optional<FileId> id_;
+};
+
+int work(const WorkerStart& start, const ReportSocket& reports, Report& report) {
+  try {
+    start.job->adopt(start.worker);
+    report.head.kind = ReportKind::ready;
+    reports.send(report);
+    start.job->run(start.worker);
+    report.head.kind = ReportKind::returned;
+  } catch (const abi::__forced_unwind&) {  // pthread_exit: must not end here, so leave inside
+    leave(1);
+  } catch (...) {
+    describe_exception(report);
+  }
+  flush_stdio();  // before the report: who has read it finds the output complete
+  reports.send(report);
+  return report.head.kind == ReportKind::returned ? 0 : 1;
+}
+
+}  // namespace
+
+void flush_stdio() noexcept {
+  try {
+    std::cout.flush();
+    std::clog.flush();
+  } catch (...) {  // a stream told to throw: its text is lost, as with any failed write
+  }
+  if (::ftrylockfile(stdin) == 0) {
+    ::funlockfile(stdin);
+    std::fflush(nullptr);
+  } else {
+    std::fflush(stdout);
+    std::fflush(stderr);
+  }
+}
+
+void drop_inherited_output() noexcept {
+  ::__fpurge(stdout);
+  ::__fpurge(stderr);
+}
+
+void run_worker(const WorkerStart& start) noexcept {
+  // The kernel's promise first, then the check: a supervisor that died in between is noticed.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != start.supervisor) ::_exit(1);
+  running_worker = {start.job, ::getpid()};
+  ::on_exit(leave_from_exit, nullptr);
+  ::sigaction(SIGCHLD, &start.signals->child, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &start.signals->mask, nullptr);
+
+  Report report;
+  report.head.worker = start.worker;
+  report.head.attempt = start.attempt;
+  report.head.pid = running_worker.pid;
+  leave(work(start, ReportSocket(start.reports), report));
+}
+
+}  // namespace iq::detail

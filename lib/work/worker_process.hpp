@@ -1,0 +1,38 @@
+// The inside of one worker process, from the supervisor's fork to _exit.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "iq/detail/worker_job.hpp"
+
+namespace iq::detail {
+
+/// How the process that called WorkerGroup::fork() treats signals: its workers do the same.
+struct CallerSignals {
+  sigset_t mask;
+  struct sigaction child;  ///< of SIGCHLD, which the supervisor needs for itself
+};
+
+struct WorkerStart {
+  WorkerJob* job = nullptr;
+  int worker = 0;
+  std::uint32_t attempt = 0;
+  int reports = -1;      ///< socket to the supervisor, kept open
+  pid_t supervisor = 0;  ///< dies when this one is not its parent any more
+  const CallerSignals* signals = nullptr;
+};
+
+/// Adopts the endpoints, says so, runs the function, reports its exception, leaves by _exit.
+[[noreturn]] void run_worker(const WorkerStart& start) noexcept;
+
+/// Writes out what stdio and the standard streams hold back. Leaves out files that another thread
+/// has locked when that is likely to last: a thread that waits for input holds the lock of stdin.
+void flush_stdio() noexcept;
+
+/// Forgets what stdout and stderr still hold back, so that it is not written twice.
+void drop_inherited_output() noexcept;
+
+}  // namespace iq::detail
