@@ -3,6 +3,7 @@
 #include "base/check.hpp"
 
 #include <algorithm>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 
@@ -11,9 +12,11 @@ namespace {
 
 class Line {
  public:
-  template <class... Args>
-  void add(const char* format, Args... args) noexcept {
-    const int more = std::snprintf(text_ + used_, sizeof text_ - used_, format, args...);
+  __attribute__((format(printf, 2, 3))) void add(const char* format, ...) noexcept {
+    std::va_list values;
+    va_start(values, format);
+    const int more = std::vsnprintf(text_ + used_, sizeof text_ - used_, format, values);
+    va_end(values);
     if (more > 0) used_ = std::min(used_ + static_cast<std::size_t>(more), sizeof text_ - 1);
   }
   void write() const noexcept {

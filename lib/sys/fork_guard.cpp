@@ -1,9 +1,9 @@
 // The generation of a process and the mutex against fork().
 //
 // A child notices that it is one by a page that the kernel hands it zeroed (MADV_WIPEONFORK); that
-// also works for raw clone(), which runs no pthread_atfork handlers. The new generation is pid and a
-// counter in ordinary memory. The counter only grows along a line of descent, so a child can never
-// repeat the generation of an ancestor, also where pids repeat (pid namespaces, reuse).
+// also works for raw clone(), which runs no pthread_atfork handlers. The new generation is pid and
+// a counter in ordinary memory. The counter only grows along a line of descent, so a child can
+// never repeat the generation of an ancestor, also where pids repeat (pid namespaces, reuse).
 //
 // Where the kernel refuses MADV_WIPEONFORK the atfork handler clears the word: fork() is then
 // noticed, raw clone() is not.

@@ -1,5 +1,5 @@
-// A file's mapping by Boost.Interprocess, over a handle that is just a descriptor: the library's own
-// shared_memory_object would open by name, follow links and know nothing of memfd.
+// A file's mapping by Boost.Interprocess, over a handle that is just a descriptor: that library's
+// own shared_memory_object would open by name, follow links and know nothing of memfd.
 //
 // Refuses: an empty mapping, and one that reaches past the end of the file (that would be SIGBUS on
 // the first touch instead of an error here).
@@ -38,8 +38,8 @@ struct MappableFd {
 ipc::mapped_region map_shared(int fd, std::uint64_t bytes) {
   const std::uint64_t available = file_bytes(fd);
   if (bytes == 0 || bytes > available || bytes > std::numeric_limits<std::size_t>::max() / 2) {
-    throw BadArgument(fmt::format("cannot map shared memory: {} bytes are asked for, the file has {}."
-                                  " Ask for at least 1 and at most what is there",
+    throw BadArgument(fmt::format("cannot map shared memory: {} bytes are asked for, the file has "
+                                  "{}. Ask for at least 1 and at most what is there",
                                   bytes, available));
   }
   try {

@@ -11,7 +11,8 @@ class Mapping {
  public:
   Mapping() noexcept;  // maps nothing
   /// Maps [0, bytes) read-write, shared, inherited by fork, left out of core dumps.
-  /// Errors: BadArgument (0 bytes, or more than the file has), NoSpace (address space), SystemError.
+  /// Errors: BadArgument (0 bytes, or more than the file has), NoSpace (address space),
+  ///         SystemError.
   Mapping(int fd, std::uint64_t bytes);
   Mapping(Mapping&&) noexcept;
   Mapping& operator=(Mapping&&) noexcept;

@@ -1,12 +1,12 @@
-// Taking and giving up a pinned lock. The order is the point: the descriptor is closed last, so that
-// the mapping is what keeps the description, and with it the lock, alive.
+// Taking and giving up a pinned lock. The order is the point: the descriptor is closed last, so
+// that the mapping is what keeps the description, and with it the lock, alive.
 //
 // Between open and close the descriptor could be closed by another thread (close_range) or copied
 // into a child that no handler sees (raw clone, posix_spawn): then the lock vanishes, or outlives
 // its holder. So, where the process may have other threads, a thread of its own does it behind a
-// table of descriptors that it shares with nobody, and ends with the call. A process that has never
-// had a second thread needs no such care. Where the system refuses the thread or the table, the steps
-// run in the open and the result is checked by a probe.
+// table of descriptors that it shares with nobody, and ends with the call. A process that never
+// had a second thread needs no such care. Where the system refuses the thread or the table, the
+// steps run in the open and the result is checked by a probe.
 //
 // Not covered: a raw clone() by another thread between mmap and madvise copies the mapping. The
 // lock then lasts until that child ends or execs: too long, never too short.
@@ -39,7 +39,7 @@ constexpr std::size_t kThreadStackBytes = 128 * 1024;
 /// One attempt: what to lock, and what came of it.
 struct Attempt {
   std::string path;
-  int number_in_path;  // the descriptor that `path` goes through, -1 for none
+  int number_in_path;  // the descriptor of the own table that `path` needs, -1 for none
   FileId id;
   off_t offset;
   off_t length;
@@ -103,9 +103,8 @@ void pin_here(Attempt& attempt) noexcept {
   ::close(fd);
 }
 
-/// Gives this thread its own table of descriptors, with the needed one and as few as possible else:
-/// copies delay the closing of what they copy. Docker's filter has long refused unshare() but not
-/// close_range().
+/// Gives this thread a table of descriptors of its own, empty above `needed`: a copied descriptor
+/// would keep open what the program closes meanwhile. close_range() copies only what it keeps.
 bool leave_shared_table(int needed) noexcept {
   const auto first_closed = static_cast<unsigned>(needed + 1);
   return ::syscall(SYS_close_range, first_closed, ~0U, CLOSE_RANGE_UNSHARE) == 0 ||
@@ -119,7 +118,7 @@ void* pin_thread(void* argument) {
   return nullptr;
 }
 
-/// False when no thread can be had. Signals are blocked by the ForkGuard, and the thread inherits that.
+/// False when no thread can be had. The thread inherits that the ForkGuard blocks all signals.
 bool pin_apart(Attempt& attempt) noexcept {
   pthread_attr_t attributes;
   pthread_t thread;
@@ -172,13 +171,19 @@ std::optional<PinnedLock> PinnedLock::try_lock(const LockFile& file, std::uint64
   const ForkGuard guard;
   Attempt attempt{file.named_path_, -1, file.id(), static_cast<off_t>(offset),
                   static_cast<off_t>(length)};
-  const bool has_name = !attempt.path.empty();
-  if (has_name) pin(attempt);
-  if (!has_name || attempt.led_astray()) {
-    attempt.number_in_path = file.probe_fd();
-    if (attempt.number_in_path < 0) file.throw_lost();
-    attempt.path = LockFile::path_by_number(attempt.number_in_path);
+  if (!attempt.path.empty()) pin(attempt);
+  if (attempt.path.empty() || attempt.led_astray()) {
+    const int number = file.probe_fd();
+    if (number < 0) file.throw_lost();
+    // The table of the process's first thread: cheap, and right unless that thread has ended or
+    // this one has a table of its own. Then the long way.
+    attempt.path = fmt::format("/proc/self/fd/{}", number);
     pin(attempt);
+    if (attempt.led_astray()) {
+      attempt.path = LockFile::path_by_number(number);
+      attempt.number_in_path = number;
+      pin(attempt);
+    }
   }
   if (attempt.is_taken()) return std::nullopt;
   const std::string what = "cannot mark this process as alive in " + file.description_;
@@ -197,29 +202,31 @@ std::optional<PinnedLock> PinnedLock::try_lock(const LockFile& file, std::uint64
 }
 
 void self_test_liveness(const LockFile& file) {
-  static constinit std::array<std::atomic<std::uint64_t>, 8> passed{};  // device + 1; 0 = unused
+  // One entry per file system: device + 1, 0 = unused. A ninth is tested at each attach.
+  static constinit std::array<std::atomic<std::uint64_t>, 8> passed{};
   const std::uint64_t device = file.id().device + 1;
   for (const auto& entry : passed) {
     if (entry.load(std::memory_order_relaxed) == device) return;
   }
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-  std::uint64_t scratch = static_cast<std::uint64_t>(now) ^ process_generation();
+  std::uint64_t random = static_cast<std::uint64_t>(now) ^ process_generation();
+  std::uint64_t offset = 0;
   std::optional<PinnedLock> lock;
-  for (int tries = 0; tries < 8 && !lock; ++tries) {
-    scratch = scratch * 6364136223846793005U + 1442695040888963407U;  // another process's? elsewhere
-    lock = PinnedLock::try_lock(file, kScratchBegin + (scratch >> 8), 1);
+  for (int tries = 0; tries < 8 && !lock; ++tries) {  // taken by another's test? elsewhere
+    random = random * 6364136223846793005U + 1442695040888963407U;
+    offset = kScratchBegin + (random >> 8);
+    lock = PinnedLock::try_lock(file, offset, 1);
   }
-  const std::uint64_t offset = kScratchBegin + (scratch >> 8);
   const Held pinned = lock ? probe_lock(file, offset, 1) : Held::no;
   lock.reset();
   const Held unpinned = probe_lock(file, offset, 1);
   if (pinned != Held::yes || unpinned != Held::no) {
     throw CannotProbe(fmt::format(
-        "cannot tell who is alive on this system: a lock pinned by a mapping was {} while it was "
-        "held and {} after it was given up (expected: held, free). The file system of {} (device "
-        "{:#x}) needs open file description locks that a mapping keeps; tmpfs of Linux has them",
+        "cannot tell who is alive on this system: a pinned lock was {} while it was held and {} "
+        "after it was given up (expected: held, free). The file system of the queue (device {:#x}) "
+        "must keep open file description locks as long as a mapping does; tmpfs of Linux does",
         pinned == Held::yes ? "held" : "not seen", unpinned == Held::no ? "free" : "not free",
-        "the queue", file.id().device));
+        file.id().device));
   }
   for (auto& entry : passed) {
     std::uint64_t unused = 0;

@@ -58,8 +58,8 @@ class LockFile {
   mutable std::atomic<std::uint64_t> probe_;  // losses:32 | number:32, changed by CAS only
 };
 
-/// F_OFD_GETLK for a write lock on [offset, offset + length). Any failure is `unknown`, also a probe
-/// descriptor that was closed or reused while the question was asked.
+/// F_OFD_GETLK for a write lock on [offset, offset + length). Any failure is `unknown`, also user
+/// code that closes the descriptor again and again while the question is asked.
 Held probe_lock(const LockFile& file, std::uint64_t offset, std::uint64_t length) noexcept;
 
 /// An exclusive, pinned lock. Threads: moves between threads freely; the thread that took it
@@ -92,8 +92,8 @@ class PinnedLock {
   std::uint64_t generation_ = 0;
 };
 
-/// Where self_test_liveness() takes its scratch bytes: [kScratchBegin, kScratchEnd). Locks that mean
-/// something stay below, and so do probes of whole ranges.
+/// Where self_test_liveness() takes its scratch bytes: [kScratchBegin, kScratchEnd). Locks that
+/// mean something stay below, and so do probes of whole ranges.
 inline constexpr std::uint64_t kScratchBegin = std::uint64_t{1} << 56;
 inline constexpr std::uint64_t kScratchEnd = std::uint64_t{1} << 57;
 

@@ -2,8 +2,8 @@
 //
 // A named file is made without a name (O_TMPFILE), filled, and then linked: whoever is killed in
 // between leaves nothing, and nobody ever opens half a file. Opening refuses what is not a
-// regular file of this user or root: /dev/shm is writable by everyone, and what lies there under our
-// name may have been planted.
+// regular file of this user or root: /dev/shm is writable by everyone, and what lies there under
+// our name may have been planted.
 #include "sys/shm_file.hpp"
 
 #include <fcntl.h>
@@ -55,8 +55,8 @@ void set_size(const Fd& file, std::uint64_t bytes) {
                               what, bytes, static_cast<std::uint64_t>(limit.rlim_cur)));
   }
   if (bytes > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
-    throw NoSpace(fmt::format("{}: needs {} bytes, a file has at most {}. Use a smaller queue", what,
-                              bytes, std::numeric_limits<off_t>::max()));
+    throw NoSpace(fmt::format("{}: needs {} bytes, a file has at most {}. Use a smaller queue",
+                              what, bytes, std::numeric_limits<off_t>::max()));
   }
   while (::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) {
     if (errno == EINTR) continue;
@@ -124,8 +124,8 @@ std::string shm_path(std::string_view name) {
     if (!allowed(c)) why = "a character";
   }
   if (!why.empty()) {
-    throw BadName(fmt::format("bad queue name {:?}: {} is not allowed ({} characters). A name has 1 "
-                              "to {} characters of A-Z a-z 0-9 . _ - and is not . or ..",
+    throw BadName(fmt::format("bad queue name {:?}: {} is not allowed ({} characters). A name has "
+                              "1 to {} characters of A-Z a-z 0-9 . _ - and is not . or ..",
                               name.substr(0, kNameLimit), why, name.size(), kNameLimit));
   }
   return fmt::format("{}/{}{}", shm_directory(), kPrefix, name);
@@ -156,8 +156,8 @@ Fd create_unnamed(std::uint64_t bytes, mode_t mode) {
       throw_refused(what, errno_text(error), "Check that it is mounted read-write, mode 1777");
     }
     if (error == ENOSPC) {
-      throw NoSpace(fmt::format("{}: needs 1 inode, has 0: {}. Remove files there, or mount it with "
-                                "a larger nr_inodes",
+      throw NoSpace(fmt::format("{}: needs 1 inode, has 0: {}. Remove files there, or mount it "
+                                "with a larger nr_inodes",
                                 what, errno_text(error)));
     }
     throw_errno("open(O_TMPFILE)", what, error);

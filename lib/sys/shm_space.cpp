@@ -1,4 +1,5 @@
-// The pages of shared files: how many bytes a file has, and reserving them where they are handed out.
+// The pages of shared files: how many bytes a file has, and reserving them where they are handed
+// out.
 //
 // A sparse file in a full tmpfs kills whoever touches the next page (SIGBUS). So pages are reserved
 // with fallocate before anybody gets an address in them, and a shortage is an error with both
@@ -43,14 +44,14 @@ std::uint64_t free_memory_bytes() noexcept {
                               "docker run --shm-size) or use a smaller queue",
                               what, bytes, *free, errno_text(error)));
   }
-  throw NoSpace(fmt::format("cannot reserve {}: needs {} bytes, this machine has {} bytes of memory "
-                            "and swap free (a control group may allow less): {}. Free memory or use "
-                            "a smaller queue",
+  throw NoSpace(fmt::format("cannot reserve {}: needs {} bytes, this machine has {} bytes of "
+                            "memory and swap free (a control group may allow less): {}. Free "
+                            "memory or use a smaller queue",
                             what, bytes, free_memory_bytes(), errno_text(error)));
 }
 
-/// Holds signals back: one that arrived in the midst would make fallocate start all over, and
-/// a storm of them would make it never finish.
+/// Holds signals back: on some kernels one that arrives in the midst undoes the whole fallocate,
+/// and then a storm of them would make it never finish.
 class SignalsBlocked {
  public:
   SignalsBlocked() noexcept {
@@ -84,8 +85,9 @@ void reserve_pages(int fd, std::uint64_t offset, std::uint64_t bytes, std::strin
   if (::fstat(fd, &status) != 0) throw_errno("fstat", fmt::format("cannot reserve {}", what));
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (offset > size || bytes > size - offset) {
-    throw BadArgument(fmt::format("cannot reserve {}: bytes {} to {} are asked for, the file has {}",
-                                  what, offset, offset + bytes, size));
+    throw BadArgument(fmt::format("cannot reserve {}: {} bytes at {} are asked for, the file has "
+                                  "{}. Ask for a range inside it",
+                                  what, bytes, offset, size));
   }
   // Hopeless requests are refused before they fill what others share.
   const std::optional<std::uint64_t> free = free_bytes(fd);

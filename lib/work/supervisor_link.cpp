@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
 constexpr std::int64_t kNoPidfdPollNs = 100 * kNanosecondsPerMs;
-constexpr std::int64_t kAfterLastKillNs = 5'000 * kNanosecondsPerMs;
 
 bool is_consequence(std::int32_t error) noexcept {
   switch (static_cast<Errc>(error)) {
@@ -91,7 +90,7 @@ SupervisorLink::~SupervisorLink() {
   }
 }
 
-void SupervisorLink::start(WorkerJob& job, std::int64_t grace_ns) {
+void SupervisorLink::start(WorkerJob& job, const StopGrace& grace) {
   flush_stdio();
   job_ = &job;
   if (!fork_supervisor(job)) {
@@ -101,7 +100,7 @@ void SupervisorLink::start(WorkerJob& job, std::int64_t grace_ns) {
   }
   await_settled();
   job_ = nullptr;
-  if (fork_error_ != 0) throw_refused(grace_ns);
+  if (fork_error_ != 0) throw_refused(grace);
 }
 
 bool SupervisorLink::fork_supervisor(WorkerJob& job) {
@@ -137,11 +136,11 @@ void SupervisorLink::await_settled() {
   while (unsettled_ > 0 && !ended_) turn(self, kForever);
 }
 
-void SupervisorLink::throw_refused(std::int64_t grace_ns) {
+void SupervisorLink::throw_refused(const StopGrace& grace) {
   const auto started = std::count_if(workers_.begin(), workers_.end(), [](const WorkerRecord& w) {
     return w.outcome.end != WorkerEnd::never_started;
   });
-  if (!ended_) stop_links({this}, grace_ns);
+  if (!ended_) stop_links({this}, grace);
   rlimit limit{};
   ::getrlimit(RLIMIT_NPROC, &limit);
   const std::string allowed =
@@ -294,13 +293,11 @@ bool wait_for_end(const std::vector<SupervisorLink*>& links, DeadlineNs deadline
   return true;
 }
 
-void stop_links(const std::vector<SupervisorLink*>& links, std::int64_t grace_ns) {
+void stop_links(const std::vector<SupervisorLink*>& links, const StopGrace& grace) {
   for (SupervisorLink* link : links) link->signal_workers(SIGTERM);
-  if (wait_for_end(links, now_ns() + grace_ns)) return;
+  if (wait_for_end(links, now_ns() + grace.after_term_ns)) return;
   for (SupervisorLink* link : links) link->signal_workers(SIGKILL);
-  if (wait_for_end(links, now_ns() + grace_ns)) return;
-  for (SupervisorLink* link : links) link->kill_supervisor();
-  wait_for_end(links, now_ns() + kAfterLastKillNs);
+  wait_for_end(links, now_ns() + grace.after_kill_ns);
 }
 
 }  // namespace iq::detail

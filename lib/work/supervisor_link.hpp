@@ -23,18 +23,24 @@ struct WorkerRecord {
   std::int64_t failed_at_ns = 0;  // as its supervisor saw it; for first cause first
 };
 
+/// How long workers may take to end before the next, harder means.
+struct StopGrace {
+  std::int64_t after_term_ns = 5'000'000'000;  // then KILL
+  std::int64_t after_kill_ns = 5'000'000'000;  // then their supervisor is killed, and they with it
+};
+
 /// Threads: one at a time. Processes: the one that called start().
 class SupervisorLink {
  public:
   SupervisorLink(int count, const std::string& role);
   SupervisorLink(const SupervisorLink&) = delete;
   SupervisorLink& operator=(const SupervisorLink&) = delete;
-  /// Kills what still runs.
+  /// Kills a supervisor that has not ended, and its workers with it.
   ~SupervisorLink();
 
   /// Forks the supervisor and returns when each worker has adopted its endpoints or has ended.
   /// Errors: SystemError when a process was refused; then everything that started has ended.
-  void start(WorkerJob& job, std::int64_t grace_ns);
+  void start(WorkerJob& job, const StopGrace& grace);
 
   /// Takes in what has arrived. Never waits.
   void listen();
@@ -43,8 +49,6 @@ class SupervisorLink {
   bool ended() const noexcept { return ended_; }
 
   void signal_workers(int signal) noexcept;
-  /// The last resort, for a supervisor that does not answer. Its workers are killed with it.
-  void kill_supervisor() noexcept;
 
   const std::vector<WorkerRecord>& workers() const noexcept { return workers_; }
 
@@ -59,9 +63,10 @@ class SupervisorLink {
   void apply_fork_failure(const ReportHead& head);
   void settle(WorkerRecord& record, bool adopted);
   void supervisor_ended();
+  void kill_supervisor() noexcept;
   bool reap_supervisor() noexcept;
   bool supervisor_is_gone() noexcept;
-  [[noreturn]] void throw_refused(std::int64_t grace_ns);
+  [[noreturn]] void throw_refused(const StopGrace& grace);
 
   std::vector<WorkerRecord> workers_;
   std::string role_;
@@ -79,7 +84,7 @@ using SupervisorLinks = std::vector<std::unique_ptr<SupervisorLink>>;
 /// Listens to the links until all have ended; false when the deadline passed first.
 bool wait_for_end(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns);
 
-/// TERM; after the grace time KILL; after another, the supervisors themselves. Waits for the end.
-void stop_links(const std::vector<SupervisorLink*>& links, std::int64_t grace_ns);
+/// TERM, then KILL. Returns when all have ended; what outlives both graces goes with its link.
+void stop_links(const std::vector<SupervisorLink*>& links, const StopGrace& grace);
 
 }  // namespace iq::detail

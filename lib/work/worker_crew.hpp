@@ -12,15 +12,13 @@
 
 namespace iq::detail {
 
-inline constexpr std::int64_t kStopGraceNs = 5'000'000'000;
-
 class WorkerCrew {
  public:
   std::uint64_t generation = process_generation();  // of the process that may use it
   SupervisorLinks links;                            // one per fork() call
   std::vector<std::function<void()>> closers;       // of anonymous queues, for join()
   std::vector<std::function<void()>> stoppers;      // of all queues, for the destructor
-  std::int64_t grace_ns = kStopGraceNs;
+  StopGrace grace;
   bool joined = false;  // since the last fork(): results stand, nothing runs
 
   std::vector<SupervisorLink*> all_links() const;

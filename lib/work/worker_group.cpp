@@ -51,7 +51,7 @@ void WorkerCrew::end_now() noexcept {
       } catch (...) {  // a broken queue must not keep the workers alive
       }
     }
-    stop_links(all_links(), grace_ns);
+    stop_links(all_links(), grace);
   } catch (...) {  // no memory: the links' destructors kill what is left
   }
 }
@@ -92,7 +92,7 @@ void WorkerGroup::start(detail::WorkerJob& job, detail::WorkerPlan plan) {
   for (auto& stop : plan.stoppers) mine.stoppers.push_back(std::move(stop));
   if (plan.count == 0) return;
   auto link = std::make_unique<detail::SupervisorLink>(plan.count, plan.role);
-  link->start(job, mine.grace_ns);
+  link->start(job, mine.grace);
   mine.links.push_back(std::move(link));
 }
 

@@ -126,7 +126,6 @@ int work(const WorkerStart& start, const ReportSocket& reports, Report& report) 
   } catch (...) {
     describe_exception(report);
   }
-  flush_stdio();  // before the report: who has read it finds the output complete
   reports.send(report);
   return report.head.kind == ReportKind::returned ? 0 : 1;
 }

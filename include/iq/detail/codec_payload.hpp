@@ -60,7 +60,8 @@ struct Payload {
     Decoder in(bytes, type_name<T>());
     if constexpr (kInPlace) {
       if (bytes.size() != sizeof(T)) refuse_length(in, bytes.size());
-      return copy_out<T>(bytes.data());
+      if constexpr (Scalar<T>) return decode_value<T>(in);  // a bool is checked
+      else return copy_out<T>(bytes.data());
     } else {
       T value = decode_value<T>(in);
       in.finish();

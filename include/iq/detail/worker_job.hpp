@@ -63,7 +63,7 @@ struct EndpointHooks {
   }
 };
 
-/// What outlives the queue object: both hold a counted reference to the queue's core.
+/// What a group does to a queue later, when the queue object may be gone: then nothing.
 template <class Queue>
 struct QueueHooks {
   using Access = std::enable_if_t<sizeof(Queue) != 0, EndpointAccess>;
