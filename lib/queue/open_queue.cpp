@@ -134,7 +134,10 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
                                   const SegmentHeader& ours, const Options& options) {
   const std::string& name = segment->name();
   const bool replaceable = mode != OpenMode::open_only;
-  if (replaceable && stream_ended(*segment) && segment->unlink_if_unattached()) return nullptr;
+  if (replaceable && is_closed(*segment)) {
+    sweep(*segment, 0, kMaxEndpoints);  // the dead may be all that keeps it from being finished
+    if (stream_ended(*segment) && segment->unlink_if_unattached()) return nullptr;
+  }
   if (mode == OpenMode::create_only) {
     throw NameInUse(fmt::format("cannot create queue \"{0}\": a queue of this name exists. Use "
                                 "open_or_create, or remove it: iq rm {0}",

@@ -59,12 +59,12 @@ bool stream_ended(Segment& segment) noexcept {
 }
 
 void unlink_if_finished(Segment& segment) noexcept {
-  if (segment.anonymous() || !is_closed(segment) || any_registered(segment, Role::consumer) ||
-      any_registered(segment, Role::handle) || !stream_ended(segment)) {
-    return;
-  }
+  if (segment.anonymous() || !is_closed(segment)) return;
+  if (probe_lock(segment.lock_file(), kLockBase, 2 * kMaxEndpoints) != Held::no) return;
   try {
-    segment.unlink_if_unattached();
+    // Nobody is alive. The dead may still be registered: nobody had to wait for them so far.
+    sweep(segment, 0, kMaxEndpoints);
+    if (stream_ended(segment)) segment.unlink_if_unattached();
   } catch (...) {
     // The name stays; open_or_create on such a rest begins anew.
   }

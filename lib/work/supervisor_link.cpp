@@ -84,10 +84,14 @@ SupervisorLink::SupervisorLink(int count, const std::string& role) : role_(role)
 
 SupervisorLink::~SupervisorLink() {
   if (pid_ == 0 || ended_) return;
-  kill_supervisor();
-  siginfo_t info{};
-  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) < 0 && errno == EINTR) {
+  if (pidfd_) {
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  } else if (reap_supervisor(WNOHANG)) {
+    return;
+  } else {
+    ::kill(pid_, SIGKILL);
   }
+  reap_supervisor(0);
 }
 
 void SupervisorLink::start(WorkerJob& job, const StopGrace& grace) {
@@ -241,21 +245,23 @@ void SupervisorLink::supervisor_ended() {
     }
     settle(record, /*adopted=*/false);
   }
-  reap_supervisor();
+  reap_supervisor(WNOHANG);
   control_.reset();
   pidfd_.reset();
   ended_ = true;
 }
 
-bool SupervisorLink::reap_supervisor() noexcept {
+bool SupervisorLink::reap_supervisor(int options) noexcept {
   siginfo_t info{};
   const auto id = static_cast<id_t>(pidfd_ ? pidfd_.get() : pid_);
-  if (::waitid(pidfd_ ? P_PIDFD : P_PID, id, &info, WEXITED | WNOHANG) < 0) return true;
+  while (::waitid(pidfd_ ? P_PIDFD : P_PID, id, &info, WEXITED | options) < 0) {
+    if (errno != EINTR) return true;  // no child of ours any more: the program has reaped it
+  }
   return info.si_pid != 0;
 }
 
 bool SupervisorLink::supervisor_is_gone() noexcept {
-  if (!pidfd_) return reap_supervisor();
+  if (!pidfd_) return reap_supervisor(WNOHANG);
   pollfd event{pidfd_.get(), POLLIN, 0};
   if (::poll(&event, 1, 0) <= 0) return false;
   if ((event.revents & POLLNVAL) == 0) return true;
@@ -265,15 +271,6 @@ bool SupervisorLink::supervisor_is_gone() noexcept {
 
 void SupervisorLink::signal_workers(int signal) noexcept {
   if (control_) send_command(control_.get(), Command{signal});
-}
-
-void SupervisorLink::kill_supervisor() noexcept {
-  if (ended_ || pid_ == 0) return;
-  if (pidfd_) {
-    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-  } else if (!reap_supervisor()) {
-    ::kill(pid_, SIGKILL);
-  }
 }
 
 void SupervisorLink::add_events(std::vector<pollfd>& events) const {

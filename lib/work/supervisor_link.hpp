@@ -63,8 +63,7 @@ class SupervisorLink {
   void apply_fork_failure(const ReportHead& head);
   void settle(WorkerRecord& record, bool adopted);
   void supervisor_ended();
-  void kill_supervisor() noexcept;
-  bool reap_supervisor() noexcept;
+  bool reap_supervisor(int options) noexcept;
   bool supervisor_is_gone() noexcept;
   [[noreturn]] void throw_refused(const StopGrace& grace);
 

@@ -116,11 +116,14 @@ class Storm {
 
   template <class T>
   void start(const std::string& name, int i, bool named_points) {
-    const std::uint32_t point = draw(static_cast<std::uint32_t>(points_.size() * 2));
-    const int nth = static_cast<int>(draw(3) == 0 ? 1 + draw(3) : 1 + draw(2000));
+    const std::uint32_t point = draw(static_cast<std::uint32_t>(points_.size()));
+    const int nth = static_cast<int>(draw(2) == 0 ? 1 + draw(3) : 1 + draw(2000));
     const bool bulk = draw(2) == 0;
+    const auto action = draw(2) == 0 ? iqtest::KillAction::kill : iqtest::KillAction::stop;
     children_[static_cast<std::size_t>(i)] = iqtest::spawn([&] {
-      if (named_points && point < points_.size()) iqtest::kill_at(points_[point].c_str(), nth);
+      if (named_points) {
+        iqtest::kill_at(points_[point].c_str(), nth, action);
+      }
       if (i < kProducers) {
         produce<T>(name, *ledger_, bulk);
       } else {
@@ -131,7 +134,12 @@ class Storm {
 
   // A dead consumer's last item may be delivered once more.
   void bury(int i) {
-    const iqtest::Exit exit = children_[static_cast<std::size_t>(i)].wait();
+    iqtest::Child& child = children_[static_cast<std::size_t>(i)];
+    iqtest::wait_until([&] {
+      cont_all();  // some stop themselves at a point
+      return iqtest::has_ended(child.pid());
+    });
+    const iqtest::Exit exit = child.wait();
     REQUIRE_MESSAGE((exit.ok() || exit.signal == SIGKILL), exit);
     if (i < kProducers || exit.ok()) return;
     auto& in_hand = ledger_->last_in_hand[static_cast<std::size_t>(i - kProducers)];
@@ -142,8 +150,9 @@ class Storm {
   template <class T>
   void strike(const std::string& name, bool named_points) {
     const int i = static_cast<int>(draw(kProducers + kConsumers));
+    if (named_points) iqtest::wait_until([] { return false; }, 0.002);  // let them come to a point
     iqtest::Child& child = children_[static_cast<std::size_t>(i)];
-    const std::uint32_t what = draw(named_points ? 20 : 10);
+    const std::uint32_t what = draw(named_points ? 60 : 10);
     if (what < 7) {
       if (what == 0) child.kill(SIGSTOP);  // killed while stopped
       child.kill(SIGKILL);
@@ -154,6 +163,8 @@ class Storm {
       child.kill(SIGSTOP);
       iqtest::wait_until([] { return false; }, 0.001 * draw(12));
       child.cont();
+    } else {
+      cont_all();  // also those that stopped themselves at a point
     }
     for (int j = 0; j < kProducers + kConsumers; ++j) {
       if (!iqtest::has_ended(children_[static_cast<std::size_t>(j)].pid())) continue;
@@ -163,9 +174,14 @@ class Storm {
     }
   }
 
+  void cont_all() {
+    for (const iqtest::Child& child : children_) child.cont();
+  }
+
   template <class T>
   void finish(iq::IterableQueue<T>& queue, const std::string& name) {
     ledger_->producers_stop = true;
+    cont_all();
     for (int i = 0; i < kProducers; ++i) bury(i);
     queue.close();
     for (int i = kProducers; i < kProducers + kConsumers; ++i) bury(i);

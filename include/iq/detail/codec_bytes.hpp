@@ -39,8 +39,10 @@ class Encoder {
   ///
   /// Errors: BadArgument when the target is too small.
   void bytes(const void* from, std::size_t size) {
-    if (size > static_cast<std::size_t>(end_ - at_)) {
-      count_or_refuse(size);
+    if (begin_ == nullptr) {
+      counted_ += size;
+    } else if (size > static_cast<std::size_t>(end_ - at_)) {
+      refuse_size(size);
     } else if (size != 0) {
       std::memcpy(at_, from, size);
       at_ += size;
@@ -60,10 +62,6 @@ class Encoder {
   std::size_t size() const noexcept { return counted_ + static_cast<std::size_t>(at_ - begin_); }
 
  private:
-  void count_or_refuse(std::size_t size) {
-    if (begin_ != nullptr) refuse_size(size);
-    counted_ += size;
-  }
   [[noreturn, gnu::noinline, gnu::cold]] void refuse_size(std::size_t size) const {
     throw BadArgument("cannot encode an item: " + std::to_string(size) + " more bytes, but only " +
                       std::to_string(end_ - at_) +
