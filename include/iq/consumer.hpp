@@ -143,7 +143,8 @@ class Consumer {
       : core_(std::move(core)), uncaught_(std::uncaught_exceptions()) {}
 
   detail::ConsumerCore& core() const {
-    if (!core_) [[unlikely]] detail::refuse_moved_from("consumer");
+    if (!core_) [[unlikely]]
+      detail::refuse_moved_from("consumer");
     return *core_;
   }
 
@@ -151,11 +152,16 @@ class Consumer {
     if (core_) core_->release(how);
   }
 
-  T read(detail::Position position) const {
+  T read(detail::Position position) {
     if constexpr (Payload::kInPlace) {
       return *reinterpret_cast<const T*>(core_->item(position));
     } else {
-      return Payload::read(core_->payload(position));
+      try {
+        return Payload::read(core_->payload(position));
+      } catch (...) {
+        core_->release(detail::Leave::give_back);  // it was not handed out; in the end it is parked
+        throw;
+      }
     }
   }
 
@@ -228,8 +234,7 @@ class Consumer<T>::Iterator {
 
  private:
   friend class Consumer<T>;
-  Iterator(Consumer& owner, Status status)
-      : owner_(&owner), uncaught_(std::uncaught_exceptions()) {
+  Iterator(Consumer& owner, Status status) : owner_(&owner), uncaught_(std::uncaught_exceptions()) {
     arrive(status);
   }
 
@@ -244,7 +249,9 @@ class Consumer<T>::Iterator {
 
   void load() {
     if constexpr (!Payload::kInPlace) {
-      owner_->value_.emplace(Payload::read(owner_->core_->payload(position_)));
+      Consumer& owner = *std::exchange(owner_, nullptr);  // on an error there is nothing to leave
+      owner.value_.emplace(owner.read(position_));
+      owner_ = &owner;
     }
   }
 

@@ -94,8 +94,8 @@ class Producer {
   /// Errors: as put(); what was appended before stays. If `range` throws, so does this.
   /// Cost:   one publication per 4 KiB instead of one per item, where T is stored in place.
   template <std::ranges::input_range R>
-    requires std::convertible_to<std::ranges::range_reference_t<R>, const T&>
-  std::size_t put_all(R&& range) {
+    requires std::convertible_to < std::ranges::range_reference_t<R>,
+  const T& > std::size_t put_all(R&& range) {
     const PutAllResult result = append_all(range, detail::kNoDeadline);
     if (result.status != Status::ok) core().raise(result.status);
     return result.accepted;
@@ -103,8 +103,8 @@ class Producer {
 
   /// As put_all(), for at most `timeout`: tells how many were appended.
   template <std::ranges::input_range R, class Rep, class Period>
-    requires std::convertible_to<std::ranges::range_reference_t<R>, const T&>
-  PutAllResult put_all_for(R&& range, std::chrono::duration<Rep, Period> timeout) {
+    requires std::convertible_to < std::ranges::range_reference_t<R>,
+  const T& > PutAllResult put_all_for(R&& range, std::chrono::duration<Rep, Period> timeout) {
     return append_all(range, detail::deadline_after(timeout));
   }
 
@@ -123,7 +123,8 @@ class Producer {
       : core_(std::move(core)), uncaught_(std::uncaught_exceptions()) {}
 
   detail::ProducerCore& core() const {
-    if (!core_) [[unlikely]] detail::refuse_moved_from("producer");
+    if (!core_) [[unlikely]]
+      detail::refuse_moved_from("producer");
     return *core_;
   }
 

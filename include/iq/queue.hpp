@@ -21,9 +21,9 @@ namespace iq {
 struct CreateOnly {};
 struct OpenOnly {};
 struct OpenOrCreate {};
-inline constexpr CreateOnly create_only{};        ///< the name must be free
-inline constexpr OpenOnly open_only{};            ///< the queue must exist
-inline constexpr OpenOrCreate open_or_create{};   ///< whoever comes first creates it
+inline constexpr CreateOnly create_only{};       ///< the name must be free
+inline constexpr OpenOnly open_only{};           ///< the queue must exist
+inline constexpr OpenOrCreate open_or_create{};  ///< whoever comes first creates it
 
 /// Removes the name of a queue. Processes that are attached go on with it; whoever opens the name
 /// afterwards gets another queue. False when there was none. Errors: BadName, NoPermission.
@@ -33,7 +33,7 @@ inline bool remove(const std::string& name) { return detail::QueueCore::remove(n
 template <class T>
 struct Parked {
   T item;
-  std::uint64_t id = 0;           ///< as Consumer::item_id()
+  std::uint64_t id = 0;  ///< as Consumer::item_id()
   std::uint32_t deliveries = 0;
 };
 
@@ -62,7 +62,8 @@ class IterableQueue {
   /// A named queue, for programs of their own. Errors: as above; BadName, NameInUse, NoPermission.
   IterableQueue(CreateOnly, const std::string& name, const Options& options = {})
       : IterableQueue(detail::OpenMode::create_only, name, options) {}
-  /// Errors: NotFound; WrongType, WrongVersion with both descriptions; WrongOptions; Corrupt; as above.
+  /// Errors: NotFound; WrongType, WrongVersion with both descriptions; WrongOptions; Corrupt; as
+  /// above.
   IterableQueue(OpenOnly, const std::string& name, const Options& options = {})
       : IterableQueue(detail::OpenMode::open_only, name, options) {}
   /// Opens the queue or creates it; one that is finished, or whose users are all dead and whose
@@ -142,8 +143,8 @@ class IterableQueue {
 
   static detail::ItemType item_type() {
     constexpr detail::TypeFingerprint print = detail::type_fingerprint<T>();
-    return {print.name,          print.layout,   print.size, print.alignment,
-            print.codec_version, print.in_place};
+    return {print.name,      print.layout,        print.size,
+            print.alignment, print.codec_version, print.in_place};
   }
 
   detail::QueueCore& core() const {

@@ -51,11 +51,11 @@ struct WorkerOutcome {
   int pid = 0;       ///< as its supervisor saw it; 0 when it never started
   std::string role;  ///< e.g. `consumer of queue "jobs"`
   WorkerEnd end = WorkerEnd::running;
-  int exit_code = -1;             ///< -1 unless it ended by itself
-  int signal = 0;                 ///< 0 unless it was killed
-  std::string exception_type;     ///< readable, e.g. "std::runtime_error"; empty without one
-  std::string exception_text;     ///< what(), cut at 1,024 bytes
-  bool is_consequence = false;    ///< it threw because a queue told it of another's end
+  int exit_code = -1;           ///< -1 unless it ended by itself
+  int signal = 0;               ///< 0 unless it was killed
+  std::string exception_type;   ///< readable, e.g. "std::runtime_error"; empty without one
+  std::string exception_text;   ///< what(), cut at 1,024 bytes
+  bool is_consequence = false;  ///< it threw because a queue told it of another's end
 };
 
 /// A worker did not return normally. Names the first one; its text counts the others.
@@ -144,8 +144,8 @@ class WorkerGroup {
  private:
   friend struct detail::WorkerGroupAccess;
 
-  detail::WorkerCrew& crew();            // Errors: WrongProcess
-  void check_may_fork(int count);        // Errors: BadArgument, WrongProcess
+  detail::WorkerCrew& crew();      // Errors: WrongProcess
+  void check_may_fork(int count);  // Errors: BadArgument, WrongProcess
   void start(detail::WorkerJob& job, detail::WorkerPlan plan);
   bool join_within(std::int64_t timeout_ns);
 

@@ -26,13 +26,14 @@ constexpr std::uint64_t kDefaultRingBytes = std::uint64_t{1} << 20;
 
 std::uint64_t default_capacity(std::uint64_t slot_bytes) {
   if (slot_bytes <= 16) return 8192;
-  return std::clamp<std::uint64_t>(std::bit_floor((std::uint64_t{256} << 10) / slot_bytes), 16, 4096);
+  return std::clamp<std::uint64_t>(std::bit_floor((std::uint64_t{256} << 10) / slot_bytes), 16,
+                                   4096);
 }
 
 SegmentHeader header_for(const ItemType& type, const Options& options) {
   if (options.max_deliveries < 1 || options.max_deliveries > 14) {
-    throw BadArgument(fmt::format("Options::max_deliveries is {}: it must be 1 to 14",
-                                  options.max_deliveries));
+    throw BadArgument(
+        fmt::format("Options::max_deliveries is {}: it must be 1 to 14", options.max_deliveries));
   }
   if (options.reserve_lanes > kMaxLanes) {
     throw BadArgument(fmt::format("Options::reserve_lanes is {}: it must be 0 to {}",
@@ -47,9 +48,10 @@ SegmentHeader header_for(const ItemType& type, const Options& options) {
   header.slot_bytes = type.in_place ? type.bytes : kEncodedSlotBytes;
   header.capacity = options.capacity != 0 ? options.capacity : default_capacity(header.slot_bytes);
   if (!type.in_place) {
-    header.ring_bytes = options.bytes_per_producer == 0
-                            ? kDefaultRingBytes
-                            : std::bit_ceil(std::max<std::uint64_t>(options.bytes_per_producer, 64));
+    header.ring_bytes =
+        options.bytes_per_producer == 0
+            ? kDefaultRingBytes
+            : std::bit_ceil(std::max<std::uint64_t>(options.bytes_per_producer, 64));
   }
   header.in_place = type.in_place;
   header.max_deliveries = options.max_deliveries;
@@ -82,7 +84,7 @@ bool same_type(const SegmentHeader& a, const SegmentHeader& b) {
                               const SegmentHeader& ours) {
   throw WrongType(fmt::format(
       "cannot open queue \"{0}\": its items are {1}, this program's are {2}. Rebuild both "
-      "programs, or remove the queue: iq rm {0}",
+      "programs, or remove the queue: rm /dev/shm/iq.{0}",
       name, type_text(type_name_of(theirs), theirs.type_bytes, theirs.type_layout),
       type_text(type_name_of(ours), ours.type_bytes, ours.type_layout)));
 }
@@ -91,10 +93,11 @@ void require_options(const std::string& name, const SegmentHeader& theirs,
                      const SegmentHeader& ours) {
   const auto compare = [&](const char* what, std::uint64_t has, std::uint64_t wanted) {
     if (has == wanted) return;
-    throw WrongOptions(fmt::format(
-        "cannot open queue \"{0}\": its {1} is {2}, this program requires {3}. Agree on the options, "
-        "or remove the queue: iq rm {0}",
-        name, what, has, wanted));
+    throw WrongOptions(
+        fmt::format("cannot open queue \"{0}\": its {1} is {2}, this program requires {3}. Agree "
+                    "on the options, "
+                    "or remove the queue: rm /dev/shm/iq.{0}",
+                    name, what, has, wanted));
   };
   compare("capacity", theirs.capacity, ours.capacity);
   compare("bytes_per_producer", theirs.ring_bytes, ours.ring_bytes);
@@ -139,9 +142,10 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
     if (stream_ended(*segment) && segment->unlink_if_unattached()) return nullptr;
   }
   if (mode == OpenMode::create_only) {
-    throw NameInUse(fmt::format("cannot create queue \"{0}\": a queue of this name exists. Use "
-                                "open_or_create, or remove it: iq rm {0}",
-                                name));
+    throw NameInUse(
+        fmt::format("cannot create queue \"{0}\": a queue of this name exists. Use "
+                    "open_or_create, or remove it: rm /dev/shm/iq.{0}",
+                    name));
   }
   if (!same_type(segment->header(), ours)) {
     if (replaceable && segment->unlink_if_unattached()) return nullptr;
@@ -156,8 +160,7 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
 
 }  // namespace
 
-std::shared_ptr<QueueCore> QueueCore::make_anonymous(const ItemType& type,
-                                                     const Options& options) {
+std::shared_ptr<QueueCore> QueueCore::make_anonymous(const ItemType& type, const Options& options) {
   return attach_handle(Segment::create_anonymous(header_for(type, options)), true, options);
 }
 
@@ -169,17 +172,19 @@ std::shared_ptr<QueueCore> QueueCore::make_named(OpenMode mode, const std::strin
   do {
     const auto segment = Segment::open_named(name);
     if (!segment && mode == OpenMode::open_only) {
-      throw NotFound(fmt::format("cannot open queue \"{}\": there is none. Start the program that "
-                                 "creates it, or use open_or_create",
-                                 name));
+      throw NotFound(
+          fmt::format("cannot open queue \"{}\": there is none. Start the program that "
+                      "creates it, or use open_or_create",
+                      name));
     }
     auto queue = segment ? open(segment, mode, ours, options) : create(name, ours, options);
     if (queue) return queue;
     yield_processor();
   } while (now_ns() < until);
-  throw Busy(fmt::format("cannot open queue \"{}\": other processes kept replacing it for a second. "
-                         "Try again",
-                         name));
+  throw Busy(
+      fmt::format("cannot open queue \"{}\": other processes kept replacing it for a second. "
+                  "Try again",
+                  name));
 }
 
 bool QueueCore::remove(const std::string& name) {

@@ -26,9 +26,10 @@ Attachment attach_repairing(const std::shared_ptr<Segment>& segment, Role role, 
     if (made) return made;
     sweep(*segment, 0, kMaxEndpoints);
   }
-  throw TooManyEndpoints(fmt::format("{} has {} endpoints and all belong to live processes: close "
-                                     "some, or use several queues",
-                                     segment->description(), kMaxEndpoints));
+  throw TooManyEndpoints(
+      fmt::format("{} has {} endpoints and all belong to live processes: close "
+                  "some, or use several queues",
+                  segment->description(), kMaxEndpoints));
 }
 
 void refuse_moved_from(const char* what) {
@@ -66,9 +67,7 @@ void SharedQueue::close() {
   close_queue(*segment_);
 }
 
-bool SharedQueue::is_closed() const {
-  return iq::detail::is_closed(*segment_);
-}
+bool SharedQueue::is_closed() const { return iq::detail::is_closed(*segment_); }
 
 void SharedQueue::stop(const std::string* text) {
   require_usable("stop the consumers");
@@ -96,12 +95,8 @@ void SharedQueue::stop(const std::string* text) {
   wake_everybody(*segment_);
 }
 
-std::uint32_t SharedQueue::producers() const {
-  return count_registered(*segment_, Role::producer);
-}
-std::uint32_t SharedQueue::consumers() const {
-  return count_registered(*segment_, Role::consumer);
-}
+std::uint32_t SharedQueue::producers() const { return count_registered(*segment_, Role::producer); }
+std::uint32_t SharedQueue::consumers() const { return count_registered(*segment_, Role::consumer); }
 
 namespace {
 constexpr std::uint64_t item_id(std::uint32_t lane, Position position) {

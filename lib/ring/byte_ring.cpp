@@ -1,7 +1,8 @@
 // The byte ring beside a lane's slots.
 //
 // It has no state of its own in shared memory: a new owner of the lane reads where the ring stands
-// from the slots that are still in use, so there is nothing that a killed producer could leave torn.
+// from the slots that are still in use, so there is nothing that a killed producer could leave
+// torn.
 #include "ring/byte_ring.hpp"
 
 #include <cstring>

@@ -48,12 +48,12 @@ Status ConsumerRing::try_take(std::uint32_t want) {
 std::uint32_t ConsumerRing::claim_size(const LaneView& lane, std::uint64_t available,
                                        std::uint32_t want, Position at) noexcept {
   std::uint64_t size = std::max(claim_limit_, want);
-  const std::uint32_t others =
-      segment().control().consumers_live.load(std::memory_order_relaxed);
+  const std::uint32_t others = segment().control().consumers_live.load(std::memory_order_relaxed);
   if (others > 1) {
     size = std::min(size, std::max<std::uint64_t>(available / (2 * std::uint64_t{others}), want));
   }
-  size = std::min({size, available, std::uint64_t{kMaxBatch}, lane.slot_count() - (at & lane.mask())});
+  size =
+      std::min({size, available, std::uint64_t{kMaxBatch}, lane.slot_count() - (at & lane.mask())});
   return static_cast<std::uint32_t>(std::max<std::uint64_t>(size, 1));
 }
 
@@ -111,8 +111,7 @@ bool ConsumerRing::claim_from(const LaneView& lane, std::uint32_t want) {
     }
     IQ_KILL_POINT(claim_after_stamp);
     accept(lane, begin, end, 0);
-    if (end != tail &&
-        segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
+    if (end != tail && segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
       wake_one_consumer(segment());  // the chain: each that takes wakes the next
     }
     return true;

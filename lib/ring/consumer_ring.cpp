@@ -17,9 +17,7 @@
 
 namespace iq::detail {
 
-ConsumerRing::ConsumerRing(Attachment attachment) : attachment_(std::move(attachment)) {
-  rebind();
-}
+ConsumerRing::ConsumerRing(Attachment attachment) : attachment_(std::move(attachment)) { rebind(); }
 
 void ConsumerRing::rebind() noexcept {
   line_ = &segment().endpoint(attachment_.index());
@@ -69,12 +67,17 @@ Status ConsumerCore::next(std::int64_t deadline_ns) {
   if (!leased_) return ring.acquire(1, deadline_ns);
   const Position position = this->position() + in_hand_count_;
   line_->cursor.store(kInHand | position, std::memory_order_release);  // T4, P4
-  std::atomic_signal_fence(std::memory_order_seq_cst);                 // P5
+  ring.unseal_limit();
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // P5
   return ring.after_step(position, deadline_ns);
 }
 
-Status ConsumerCore::next_some(std::uint32_t most, std::int64_t deadline_ns,
-                               std::uint32_t& count) {
+// After next_some(): only now that the cursor is past what was in hand may thieves come again.
+void ConsumerRing::unseal_limit() noexcept {
+  if (in_hand_count_ > 1) line_->limit.store(settled_limit(end_), std::memory_order_release);
+}
+
+Status ConsumerCore::next_some(std::uint32_t most, std::int64_t deadline_ns, std::uint32_t& count) {
   count = 0;
   auto& ring = static_cast<ConsumerRing&>(*this);
   const Status status = ring.next_for(std::min(most, kMaxBatch), deadline_ns);
@@ -167,9 +170,10 @@ void ConsumerRing::put_in_hand(std::uint32_t count) noexcept {
 
 std::span<const std::byte> ConsumerCore::payload(Position position) const {
   if (const auto bytes = encoded_payload(lane_, position)) return *bytes;
-  throw Corrupt(fmt::format("item {} of lane {} points outside its lane: somebody has overwritten "
-                            "shared memory. Remove the queue",
-                            position, lane_.index));
+  throw Corrupt(
+      fmt::format("item {} of lane {} points outside its lane: somebody has overwritten "
+                  "shared memory. Remove the queue",
+                  position, lane_.index));
 }
 
 }  // namespace iq::detail

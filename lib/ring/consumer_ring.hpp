@@ -33,7 +33,8 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t tag() const noexcept { return attachment_.index() + 1; }
 
   void require_usable() const;
-  /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives on.
+  /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives
+  /// on.
   void surrender() noexcept;
   /// In a child that has adopted the endpoint: this process is its owner now.
   void rebind() noexcept;
@@ -67,6 +68,7 @@ class ConsumerRing final : public ConsumerCore {
 
   // give_back.cpp
   void seal_limit(Position position) noexcept;
+  void unseal_limit() noexcept;
   void give_back(Leave how, bool everything) noexcept;
   void give_back_unstarted() noexcept;
   void put_stamp(Position at, std::uint64_t k, StampState state) noexcept;
@@ -101,10 +103,10 @@ class ConsumerRing final : public ConsumerCore {
 
   Attachment attachment_;
   Tender tender_;
-  std::vector<LaneView> lanes_;      ///< of the lanes in use, extended as they come
-  std::uint32_t lane_turn_ = 0;      ///< where the next look begins
-  std::uint32_t lane_batches_ = 0;   ///< batches in a row from that lane
-  std::uint32_t claim_limit_ = 1;    ///< items that make about kBatchWorkNs of work
+  std::vector<LaneView> lanes_;     ///< of the lanes in use, extended as they come
+  std::uint32_t lane_turn_ = 0;     ///< where the next look begins
+  std::uint32_t lane_batches_ = 0;  ///< batches in a row from that lane
+  std::uint32_t claim_limit_ = 1;   ///< items that make about kBatchWorkNs of work
   std::uint32_t last_batch_ = 0;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry

@@ -12,8 +12,7 @@ namespace iq::detail {
 
 bool close_queue(Segment& segment) noexcept {
   // T28, P8: ordered before every later scan for producers.
-  const std::uint32_t before =
-      segment.control().flags.fetch_or(kClosed, std::memory_order_seq_cst);
+  const std::uint32_t before = segment.control().flags.fetch_or(kClosed, std::memory_order_seq_cst);
   IQ_KILL_POINT(close_after_flag);
   if ((before & kClosed) != 0) return false;
   wake_everybody(segment);

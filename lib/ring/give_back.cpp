@@ -1,8 +1,8 @@
 // Giving up items: acknowledging what is in hand, or handing it and the rest to others.
 //
-// A live owner splits its batch in a fixed order, so that a walker always sees either the old coarse
-// stamp or a complete finer partition, and a repairer of the killed owner finds enough to finish:
-// what comes last in the lane is written first, the first stamp last (T9).
+// A live owner splits its batch in a fixed order, so that a walker always sees either the old
+// coarse stamp or a complete finer partition, and a repairer of the killed owner finds enough to
+// finish: what comes last in the lane is written first, the first stamp last (T9).
 #include "iq/detail/kill_point.hpp"
 #include "iq/options.hpp"
 #include "ring/consumer_ring.hpp"
@@ -34,8 +34,9 @@ void ConsumerCore::release(Leave how) noexcept {
     return;
   }
   const Position position = this->position() + in_hand_count_;
-  in_hand_count_ = 0;
   line_->cursor.store(position, std::memory_order_release);  // T4 without a next item in hand
+  ring.unseal_limit();
+  in_hand_count_ = 0;
   IQ_KILL_POINT(ack_after_cursor);
   std::atomic_signal_fence(std::memory_order_seq_cst);  // P5
   if (!below_limit(position, line_->limit.load(std::memory_order_relaxed)) &&
@@ -86,8 +87,10 @@ void ConsumerRing::give_back(Leave how, bool everything) noexcept {
   const Position kept = first + in_hand_count_;
   const bool rest_is_ours = !everything && kept < end_;
   if (first == end_ || (kept == first && rest_is_ours)) {  // nothing goes to others
-    if (first == end_) finish_batch();
-    else line_->limit.store(settled_limit(end_), std::memory_order_release);
+    if (first == end_)
+      finish_batch();
+    else
+      line_->limit.store(settled_limit(end_), std::memory_order_release);
     return;
   }
   if (rest_is_ours) {

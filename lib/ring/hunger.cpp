@@ -72,7 +72,8 @@ bool ConsumerRing::visible_work() noexcept {
   if (control.lanes_used.load(std::memory_order_acquire) != lanes_.size()) return true;
   return std::ranges::any_of(lanes_, [](const LaneView& lane) {
     const Position claim = lane.control->claim.load(std::memory_order_acquire);
-    return static_cast<std::int64_t>(lane.control->tail.load(std::memory_order_acquire) - claim) > 0;
+    return static_cast<std::int64_t>(lane.control->tail.load(std::memory_order_acquire) - claim) >
+           0;
   });
 }
 
@@ -99,6 +100,7 @@ bool ConsumerRing::spin_for_work() noexcept {
 void ConsumerRing::sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round) {
   const std::int64_t longest =
       work_in_flight() ? std::min(kFirstSleepNs << std::min(round, 6u), kMaxSleepNs) : kMaxSleepNs;
+  tender_.tend(segment(), attachment_.index(), now);
   ConsumerSleep sleep(segment(), attachment_.index());
   // W1: announced, fenced, and only now looked at again.
   if (!visible_work() && !stream_ended(segment())) {
@@ -126,8 +128,8 @@ Status ConsumerRing::end_of_stream() {
   }
   const Control& control = segment().control();
   const std::uint64_t failure = control.failure.load(std::memory_order_acquire);
-  if (failure == 0 || segment().header().on_producer_death ==
-                          static_cast<std::uint32_t>(OnProducerDeath::end)) {
+  if (failure == 0 ||
+      segment().header().on_producer_death == static_cast<std::uint32_t>(OnProducerDeath::end)) {
     return Status::done;
   }
   const int pid = static_cast<int>(failure & 0xffff'ffff);
@@ -140,13 +142,13 @@ Status ConsumerRing::end_of_stream() {
   }
   std::string why;
   if (control.failure_text_ready.load(std::memory_order_acquire) != 0) {
-    why.assign(control.failure_text,
-               ::strnlen(control.failure_text, sizeof control.failure_text));
+    why.assign(control.failure_text, ::strnlen(control.failure_text, sizeof control.failure_text));
   }
   throw ProducerFailed(
-      fmt::format("a producer of {} (pid {}) failed{}{}: everything that it put was delivered, what "
-                  "it had still to put is missing",
-                  segment().description(), pid, why.empty() ? "" : ": ", why),
+      fmt::format(
+          "a producer of {} (pid {}) failed{}{}: everything that it put was delivered, what "
+          "it had still to put is missing",
+          segment().description(), pid, why.empty() ? "" : ": ", why),
       pid);
 }
 

@@ -130,10 +130,9 @@ void park(Segment& segment, const LaneView& lane, Position position, std::uint32
           std::uint32_t tag) noexcept {
   const ParkedBytes item{lane.index, position, deliveries, item_bytes(segment, lane, position)};
   const bool moved = park_in_area(segment, item);
-  lane.stamp(position).store(
-      pack_stamp(lane.lap(position), moved ? 1 : deliveries, tag,
-                 moved ? StampState::done : StampState::parked),
-      std::memory_order_release);
+  lane.stamp(position).store(pack_stamp(lane.lap(position), moved ? 1 : deliveries, tag,
+                                        moved ? StampState::done : StampState::parked),
+                             std::memory_order_release);
   IQ_KILL_POINT(park_after_origin);
   segment.control().parked_total.fetch_add(1, std::memory_order_relaxed);
 }
@@ -169,8 +168,7 @@ std::uint32_t visit_in_place(Segment& segment,
       if (!visit(item)) return Walk::on;
       std::uint64_t word = b.word;
       const std::uint64_t done = pack_stamp(lane.lap(b.position), 1, 0, StampState::done);
-      if (lane.stamp(b.position).compare_exchange_strong(word, done,
-                                                         std::memory_order_acq_rel)) {
+      if (lane.stamp(b.position).compare_exchange_strong(word, done, std::memory_order_acq_rel)) {
         ++removed;
         wake_producer(segment, lane, kAnyPosition);
       }
@@ -185,8 +183,9 @@ std::uint32_t visit_in_place(Segment& segment,
 std::uint32_t visit_parked(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit) {
   const auto lock = lock_parking(segment, 1'000'000'000);
   if (!lock) {
-    throw Busy(fmt::format("{}: another process has been at the parked items for a second. Try again",
-                           segment.description()));
+    throw Busy(
+        fmt::format("{}: another process has been at the parked items for a second. Try again",
+                    segment.description()));
   }
   return visit_area(segment, visit) + visit_in_place(segment, visit);
 }

@@ -20,7 +20,8 @@ class ProducerRing final : public ProducerCore {
   Segment& segment() const noexcept { return attachment_.segment(); }
   /// In a child that has adopted the endpoint: this process is its owner now.
   void rebind() noexcept;
-  /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives on.
+  /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives
+  /// on.
   void surrender() noexcept;
 
  private:
@@ -38,7 +39,7 @@ class ProducerRing final : public ProducerCore {
   bool room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept;
   Status outcome() noexcept;
   void release_own_batch();
-  void sleep_for_room(DeadlineNs deadline, std::int64_t now) noexcept;
+  void sleep_for_room(DeadlineNs deadline, std::int64_t now);
 
   Attachment attachment_;
   ByteRing ring_;

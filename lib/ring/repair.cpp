@@ -47,6 +47,7 @@ class ConsumerRepair {
     for (int tries = 0; tries < 8; ++tries) {
       Position position = walk_start(lane, claim);
       Walked ended = Walked::all;
+      shrunk_ = false;
       do {
         ended = walk(lane, position, claim, [&](const Boundary& b) {
           if (b.stamp.owner == dead_) repair_stamp(lane, b);
@@ -56,7 +57,8 @@ class ConsumerRepair {
         // finds its stamp taken and goes round again. T7
         if (ended == Walked::unstamped) orphan_unstamped(lane, position);
       } while (ended == Walked::unstamped);
-      if (ended != Walked::overtaken) break;
+      // A lease that a thief had shortened has a tail of its own now: look again.
+      if (ended != Walked::overtaken && !shrunk_) break;
     }
     raise_attention(segment_, lane);
   }
@@ -65,8 +67,7 @@ class ConsumerRepair {
     std::uint64_t word = lane.stamp(position).load(std::memory_order_acquire);
     if (compare_lap(word, lane.lap(position)) >= 0) return;
     lane.stamp(position).compare_exchange_strong(
-        word, pack_stamp(lane.lap(position), 0, 0, StampState::orphan),
-        std::memory_order_acq_rel);
+        word, pack_stamp(lane.lap(position), 0, 0, StampState::orphan), std::memory_order_acq_rel);
     IQ_KILL_POINT(repair_after_unstamped);
   }
 
@@ -120,10 +121,11 @@ class ConsumerRepair {
     std::uint64_t leased = b.word;
     const auto items = static_cast<std::uint32_t>(kept);
     lane.stamp(b.position)
-        .compare_exchange_strong(
-            leased, pack_stamp(lane.lap(b.position), items, dead_, StampState::leased),
-            std::memory_order_acq_rel);  // T13
+        .compare_exchange_strong(leased,
+                                 pack_stamp(lane.lap(b.position), items, dead_, StampState::leased),
+                                 std::memory_order_acq_rel);  // T13
     IQ_KILL_POINT(repair_after_settle);
+    shrunk_ = true;
     return items;
   }
 
@@ -148,6 +150,7 @@ class ConsumerRepair {
   EndpointLine& line_;
   const std::uint32_t dead_;
   const bool at_most_once_;
+  bool shrunk_ = false;
 };
 
 void repair_producer(Segment& segment, std::uint32_t endpoint, std::uint32_t incarnation) noexcept {

@@ -24,8 +24,9 @@ constexpr std::uint64_t kNoRingNeed = UINT64_MAX;
 
 void ProducerRing::require_usable() const {
   if (closed_) {
-    throw Closed("put on a closed producer: nothing was appended. Get another producer before the "
-                 "queue is closed");
+    throw Closed(
+        "put on a closed producer: nothing was appended. Get another producer before the "
+        "queue is closed");
   }
   if (!attachment_.in_this_process()) {
     throw WrongProcess(
@@ -106,7 +107,8 @@ void ProducerRing::release_own_batch() {
   const std::uint64_t word = lane_.stamp(head_).load(std::memory_order_acquire);
   const Stamp stamp = Stamp::unpack(word);
   const bool leased = stamp.state == StampState::leased || stamp.state == StampState::held;
-  if (compare_lap(word, lane_.lap(head_)) != 0 || !leased || stamp.owner - 1 >= kMaxEndpoints) return;
+  if (compare_lap(word, lane_.lap(head_)) != 0 || !leased || stamp.owner - 1 >= kMaxEndpoints)
+    return;
   Segment::LocalConsumer& local = segment().local_consumer(stamp.owner - 1);
   if (local.thread_tag.load(std::memory_order_relaxed) != current_thread_tag()) return;
   auto* consumer = static_cast<ConsumerRing*>(local.consumer.load(std::memory_order_relaxed));
@@ -119,7 +121,8 @@ void ProducerRing::release_own_batch() {
       segment().description(), lane_.capacity));
 }
 
-void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) noexcept {
+void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) {
+  tender_.tend(segment(), attachment_.index(), now);
   const std::uint32_t ticket =
       segment().sleep_word(attachment_.index()).word.load(std::memory_order_seq_cst);
   Shared<std::uint64_t>& room_wait = lane_.control->room_wait;
@@ -181,21 +184,21 @@ void ProducerCore::raise(Status status) const {
   const std::string name = ring.segment().description();
   switch (status) {
     case Status::no_consumers:
-      throw NoConsumers(fmt::format("put on {}: it is closed and all of its consumers have left, so "
-                                    "nobody would read the item. Nothing was appended",
-                                    name));
+      throw NoConsumers(
+          fmt::format("put on {}: it is closed and all of its consumers have left, so "
+                      "nobody would read the item. Nothing was appended",
+                      name));
     case Status::stopped: {
       const Control& control = *control_;
       if (control.stop_text_state.load(std::memory_order_acquire) == 2) {
-        throw Stopped(fmt::format("put on {}: it was stopped: {}", name,
-                                  std::string_view(control.stop_text,
-                                                   ::strnlen(control.stop_text,
-                                                             sizeof control.stop_text))));
+        throw Stopped(
+            fmt::format("put on {}: it was stopped: {}", name,
+                        std::string_view(control.stop_text,
+                                         ::strnlen(control.stop_text, sizeof control.stop_text))));
       }
       throw Stopped(fmt::format("put on {}: it was stopped. Nothing was appended", name));
     }
-    default:
-      throw Closed(fmt::format("put on {}: {}", name, to_string(status)));
+    default: throw Closed(fmt::format("put on {}: {}", name, to_string(status)));
   }
 }
 

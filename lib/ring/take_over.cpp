@@ -54,7 +54,8 @@ bool ConsumerRing::seize(const LaneView& lane, Position position, Position claim
     std::uint64_t word = lane.stamp(p).load(std::memory_order_acquire);
     if (compare_lap(word, lane.lap(p)) >= 0) break;
     const std::uint64_t orphan = pack_stamp(lane.lap(p), 0, 0, StampState::orphan);
-    if (!lane.stamp(p).compare_exchange_strong(word, orphan, std::memory_order_acq_rel)) break;  // T7
+    if (!lane.stamp(p).compare_exchange_strong(word, orphan, std::memory_order_acq_rel))
+      break;  // T7
     IQ_KILL_POINT(seize_after_orphan);
     freed_some = true;
   }
@@ -82,8 +83,8 @@ bool ConsumerRing::take_over(const LaneView& lane, const Boundary& lease, std::i
   }
   const Position limit_at = limit_end(limit, begin);
   if (limit_tag(limit) == 0 && limit_at - begin - 1 < std::uint64_t{lease.items} - 1) {
-    // T13: a thief confirmed and was stopped before it shrank the stamp. Finish that; what it wanted
-    // is then unstamped, and is seized like any other.
+    // T13: a thief confirmed and was stopped before it shrank the stamp. Finish that; what it
+    // wanted is then unstamped, and is seized like any other.
     std::uint64_t word = lease.word;
     const auto kept = static_cast<std::uint32_t>(limit_at - begin);
     lane.stamp(begin).compare_exchange_strong(
@@ -107,7 +108,8 @@ bool ConsumerRing::take_over(const LaneView& lane, const Boundary& lease, std::i
   if (limit_tag(limit) != 0) {
     // A thief is pending and does not go on. The owner's own seal is left alone.
     if (limit_tag(limit) != owner + 1) {
-      line.limit.compare_exchange_strong(limit, settled_limit(end), std::memory_order_acq_rel);  // T12
+      line.limit.compare_exchange_strong(limit, settled_limit(end),
+                                         std::memory_order_acq_rel);  // T12
     }
     suspect_.lane = kMaxLanes;
     return false;
@@ -131,7 +133,8 @@ bool ConsumerRing::steal(const LaneView& lane, const Boundary& lease, Position f
   const Position at = line.cursor.load(std::memory_order_acquire) & ~kInHand;
   limit = wanted;
   if (line.lane.load(std::memory_order_acquire) != lane.index || at - begin >= from - begin) {
-    line.limit.compare_exchange_strong(limit, settled_limit(end), std::memory_order_acq_rel);  // T12
+    line.limit.compare_exchange_strong(limit, settled_limit(end),
+                                       std::memory_order_acq_rel);  // T12
     return false;
   }
   IQ_KILL_POINT(steal_before_confirm);

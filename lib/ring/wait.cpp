@@ -94,7 +94,7 @@ void raise(Shared<std::uint64_t>& word) noexcept {
 
 void raise_attention(Segment& segment, const LaneView& lane) noexcept {
   IQ_KILL_POINT(attention_before);
-  raise(lane.control->attention);        // P11: after the orphan, before the queue's word
+  raise(lane.control->attention);  // P11: after the orphan, before the queue's word
   raise(segment.control().attention);
 }
 

@@ -16,15 +16,15 @@ namespace iq::detail {
 /// What a walker sees at a boundary.
 struct Boundary {
   Position position;
-  std::uint64_t word;   ///< as loaded, for a CAS
+  std::uint64_t word;  ///< as loaded, for a CAS
   Stamp stamp;
   bool stamped;         ///< the word is of this position's lap
   std::uint32_t items;  ///< how far the next boundary is, at least 1
 };
 
 enum class Walk : unsigned char {
-  on,       ///< go on to the next boundary
-  stop,     ///< seen enough
+  on,    ///< go on to the next boundary
+  stop,  ///< seen enough
 };
 
 /// How a walk ended.

@@ -73,9 +73,10 @@ Attachment Attachment::attach(std::shared_ptr<Segment> segment, Role role, bool 
     if (before.live) continue;
     const Life life{true, role, before.incarnation + 1};
     if (!register_live(*segment, i, life, even_closed)) {
-      throw Closed(fmt::format("cannot add a producer to {}: it is closed. Get all producers "
-                               "before close()",
-                               segment->description()));
+      throw Closed(
+          fmt::format("cannot add a producer to {}: it is closed. Get all producers "
+                      "before close()",
+                      segment->description()));
     }
     Attachment made;
     made.segment_ = std::move(segment);

@@ -43,8 +43,8 @@ Geometry lay_out(std::uint64_t capacity, std::uint64_t slot_bytes, std::uint64_t
   require_range("the size of a slot in bytes", slot_bytes, 1, kMaxSlotBytes);
   require_range("the size of a byte ring", ring_bytes, 0, kMaxRingBytes);
   if (ring_bytes != 0 && !std::has_single_bit(ring_bytes)) {
-    throw BadArgument(fmt::format("the size of a byte ring is {}: it must be a power of two",
-                                  ring_bytes));
+    throw BadArgument(
+        fmt::format("the size of a byte ring is {}: it must be a power of two", ring_bytes));
   }
   Geometry g;
   g.lane = lay_out_lane(capacity, slot_bytes, ring_bytes);
@@ -57,8 +57,7 @@ Geometry lay_out(std::uint64_t capacity, std::uint64_t slot_bytes, std::uint64_t
   g.parking_control_offset = g.sleep_offset + kMaxEndpoints * sizeof(SleepWord);
   g.base_bytes = round_up(g.parking_control_offset + sizeof(LaneControl), kPageBytes);
   g.lane_controls_offset = g.base_bytes;
-  g.parking_offset =
-      g.lane_controls_offset + round_up(kMaxLanes * sizeof(LaneControl), kPageBytes);
+  g.parking_offset = g.lane_controls_offset + round_up(kMaxLanes * sizeof(LaneControl), kPageBytes);
   g.lanes_offset = g.parking_offset + g.parking.block_bytes;
   const std::uint64_t room = (std::uint64_t{1} << 46) - g.lanes_offset;
   if (g.lane.block_bytes > room / kMaxLanes) {

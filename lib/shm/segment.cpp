@@ -92,14 +92,15 @@ SegmentHeader Segment::read_header(int fd, const std::string& name) {
   if (header.version != kSegmentVersion) {
     throw WrongVersion(fmt::format(
         "cannot open queue \"{0}\": its format is version {1}, this program's is {2}. Rebuild the "
-        "programs with one version of the library, or remove the queue: iq rm {0}",
+        "programs with one version of the library, or remove the queue: rm /dev/shm/iq.{0}",
         name, header.version, kSegmentVersion));
   }
   if (header.header_bytes != sizeof header || header.checksum != checksum(header) ||
       header.segment_bytes != bytes || header.in_place > 1 || header.max_deliveries > 14) {
-    throw Corrupt(fmt::format("cannot open queue \"{0}\": its header is damaged (checksum or size; "
-                              "{1} bytes). Remove the queue: iq rm {0}",
-                              name, bytes));
+    throw Corrupt(
+        fmt::format("cannot open queue \"{0}\": its header is damaged (checksum or size; "
+                    "{1} bytes). Remove the queue: rm /dev/shm/iq.{0}",
+                    name, bytes));
   }
   return header;
 }
@@ -118,9 +119,10 @@ std::shared_ptr<Segment> Segment::open_named(const std::string& name) {
     segment = nullptr;
   }
   if (!segment) {
-    throw Corrupt(fmt::format(
-        "cannot open queue \"{0}\": its sizes contradict each other. Remove the queue: iq rm {0}",
-        name));
+    throw Corrupt(
+        fmt::format("cannot open queue \"{0}\": its sizes contradict each other. Remove the queue: "
+                    "rm /dev/shm/iq.{0}",
+                    name));
   }
   if (!register_asymmetric_fence()) segment->control().flags.fetch_or(kNeedFence);  // T25
   return segment;
@@ -151,9 +153,10 @@ void Segment::reserve_lane(std::uint32_t index) {
   const std::string what = "the lane of a producer of " + description();
   const int fd = lock_file_->probe_fd();
   if (fd < 0) {
-    throw CannotProbe(fmt::format("cannot add a producer to {}: the file descriptor was closed by "
-                                  "this process (close_range?)",
-                                  description()));
+    throw CannotProbe(
+        fmt::format("cannot add a producer to {}: the file descriptor was closed by "
+                    "this process (close_range?)",
+                    description()));
   }
   reserve_pages(fd, control, sizeof(LaneControl), what);
   reserve_pages(fd, block, geometry_.lane.block_bytes, what);

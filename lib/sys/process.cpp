@@ -1,9 +1,9 @@
 // Small facts about this process and its files.
 #include "sys/process.hpp"
 
-#include <cerrno>
 #include <sched.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "sys/fork_guard.hpp"
 

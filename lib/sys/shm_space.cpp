@@ -39,15 +39,17 @@ std::uint64_t free_memory_bytes() noexcept {
 [[noreturn]] void throw_no_space(int fd, std::uint64_t bytes, std::string_view what, int error) {
   const std::optional<std::uint64_t> free = free_bytes(fd);
   if (free) {
-    throw NoSpace(fmt::format("cannot reserve {}: needs {} bytes, shared memory (/dev/shm) has {} "
-                              "free: {}. Remove files there, enlarge it (mount -o remount,size=…; "
-                              "docker run --shm-size) or use a smaller queue",
-                              what, bytes, *free, errno_text(error)));
+    throw NoSpace(
+        fmt::format("cannot reserve {}: needs {} bytes, shared memory (/dev/shm) has {} "
+                    "free: {}. Remove files there, enlarge it (mount -o remount,size=…; "
+                    "docker run --shm-size) or use a smaller queue",
+                    what, bytes, *free, errno_text(error)));
   }
-  throw NoSpace(fmt::format("cannot reserve {}: needs {} bytes, this machine has {} bytes of "
-                            "memory and swap free (a control group may allow less): {}. Free "
-                            "memory or use a smaller queue",
-                            what, bytes, free_memory_bytes(), errno_text(error)));
+  throw NoSpace(
+      fmt::format("cannot reserve {}: needs {} bytes, this machine has {} bytes of "
+                  "memory and swap free (a control group may allow less): {}. Free "
+                  "memory or use a smaller queue",
+                  what, bytes, free_memory_bytes(), errno_text(error)));
 }
 
 /// Holds signals back: on some kernels one that arrives in the midst undoes the whole fallocate,
@@ -85,9 +87,10 @@ void reserve_pages(int fd, std::uint64_t offset, std::uint64_t bytes, std::strin
   if (::fstat(fd, &status) != 0) throw_errno("fstat", fmt::format("cannot reserve {}", what));
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (offset > size || bytes > size - offset) {
-    throw BadArgument(fmt::format("cannot reserve {}: {} bytes at {} are asked for, the file has "
-                                  "{}. Ask for a range inside it",
-                                  what, bytes, offset, size));
+    throw BadArgument(
+        fmt::format("cannot reserve {}: {} bytes at {} are asked for, the file has "
+                    "{}. Ask for a range inside it",
+                    what, bytes, offset, size));
   }
   // Hopeless requests are refused before they fill what others share.
   const std::optional<std::uint64_t> free = free_bytes(fd);

@@ -46,7 +46,8 @@ struct Variable {
 
 Fixed make_item(std::uint32_t id, Fixed*) { return {id, ~id, {id, id, id, id}}; }
 bool whole(const Fixed& item) {
-  return item.complement == ~item.id && item.filler == std::array{item.id, item.id, item.id, item.id};
+  return item.complement == ~item.id &&
+         item.filler == std::array{item.id, item.id, item.id, item.id};
 }
 Variable make_item(std::uint32_t id, Variable*) {
   return {id, std::string(id % 331, static_cast<char>('a' + id % 26))};
@@ -233,13 +234,14 @@ class Storm {
     consumer.close();
     producer.close();
     auto points = iq::detail::kill_points_seen();
-    for (const char* more : {"sleep_after_bit", "sleep_after_wake", "wake_after_bit",
-                             "wake_before_futex", "room_after_announce", "room_after_head",
-                             "repair_begin", "repair_after_stamp", "repair_after_unstamped",
-                             "repair_after_owner", "repair_before_free", "repair_after_free",
-                             "repair_after_settle", "seize_after_cas", "seize_after_orphan",
-                             "steal_after_pending", "steal_before_confirm", "steal_after_confirm",
-                             "steal_after_shrink", "orphan_after_cas", "attention_before"}) {
+    for (const char* more :
+         {"sleep_after_bit",     "sleep_after_wake",     "wake_after_bit",
+          "wake_before_futex",   "room_after_announce",  "room_after_head",
+          "repair_begin",        "repair_after_stamp",   "repair_after_unstamped",
+          "repair_after_owner",  "repair_before_free",   "repair_after_free",
+          "repair_after_settle", "seize_after_cas",      "seize_after_orphan",
+          "steal_after_pending", "steal_before_confirm", "steal_after_confirm",
+          "steal_after_shrink",  "orphan_after_cas",     "attention_before"}) {
       points.emplace_back(more);
     }
     return points;
@@ -260,8 +262,8 @@ double storm_seconds() {
 
 std::uint64_t storm_seed() {
   const char* text = std::getenv("IQ_STORM_SEED");
-  const std::uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 10)
-                                             : std::random_device{}();
+  const std::uint64_t seed =
+      text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
   std::cout << "  IQ_STORM_SEED=" << seed << '\n';
   return seed;
 }

@@ -80,9 +80,9 @@ class ConsumerCore {
   /// A page that the kernel clears in every child: tells an inherited consumer from an own one.
   const std::atomic<std::uint64_t>* generation_word_ = nullptr;
   std::uint64_t generation_ = 0;
-  LaneView lane_;           ///< of the batch
-  Position begin_ = 0;      ///< where its stamp is
-  Position end_ = 0;        ///< where it ended when it was claimed
+  LaneView lane_;                    ///< of the batch
+  Position begin_ = 0;               ///< where its stamp is
+  Position end_ = 0;                 ///< where it ended when it was claimed
   std::uint32_t attempts_ = 0;       ///< earlier deliveries (single items only)
   std::uint32_t in_hand_count_ = 0;  ///< items handed to the user and not yet given up
   bool leased_ = false;

@@ -10,7 +10,8 @@
 namespace iq::detail {
 
 struct EndpointAccess {
-  /// In the child: takes an inherited endpoint over. Errors: WrongProcess, CannotProbe, SystemError.
+  /// In the child: takes an inherited endpoint over. Errors: WrongProcess, CannotProbe,
+  /// SystemError.
   template <class Endpoint>
   static void adopt(Endpoint& endpoint) {
     EndpointTransfer::adopt(*endpoint.core_);

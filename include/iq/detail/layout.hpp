@@ -31,14 +31,14 @@ struct SegmentHeader {
   std::uint32_t header_bytes;
   std::uint64_t segment_bytes;
   std::uint64_t queue_id[2];
-  std::uint64_t capacity;       ///< items per producer
-  std::uint64_t ring_bytes;     ///< bytes beside the slots of a lane, 0 for in-place payloads
+  std::uint64_t capacity;    ///< items per producer
+  std::uint64_t ring_bytes;  ///< bytes beside the slots of a lane, 0 for in-place payloads
   std::uint32_t log2_slots;
   std::uint32_t slot_bytes;
-  std::uint32_t in_place;       ///< 1: slots hold T itself; 0: a length and encoded bytes
+  std::uint32_t in_place;  ///< 1: slots hold T itself; 0: a length and encoded bytes
   std::uint32_t max_deliveries;
-  std::uint32_t delivery;             ///< iq::Delivery
-  std::uint32_t on_producer_death;    ///< iq::OnProducerDeath
+  std::uint32_t delivery;           ///< iq::Delivery
+  std::uint32_t on_producer_death;  ///< iq::OnProducerDeath
   std::uint32_t anonymous;
   std::uint32_t ends_with_creator;
   std::uint32_t reserve_all;
@@ -129,17 +129,18 @@ struct Life {
 /// Position words of an endpoint: in_hand:1 | position:63.
 inline constexpr std::uint64_t kInHand = std::uint64_t{1} << 63;
 
-/// What a consumer is doing. Written by its owner, `limit` by thieves too; read by thieves and repair.
+/// What a consumer is doing. Written by its owner, `limit` by thieves too; read by thieves and
+/// repair.
 struct alignas(kLineBytes) EndpointLine {
-  Shared<std::uint64_t> cursor;   ///< in_hand | the first position not yet acknowledged
-  Shared<std::uint64_t> lane;     ///< the lane that cursor and limit speak of
-  Shared<std::uint64_t> limit;    ///< where the batch ends now; see docs/protocol.md, "Take-over"
+  Shared<std::uint64_t> cursor;  ///< in_hand | the first position not yet acknowledged
+  Shared<std::uint64_t> lane;    ///< the lane that cursor and limit speak of
+  Shared<std::uint64_t> limit;   ///< where the batch ends now; see docs/protocol.md, "Take-over"
 };
 
 /// What is seldom written: for repair, reports and features that the format has room for.
 struct alignas(kLineBytes) EndpointExtra {
-  Shared<std::int32_t> pid;          ///< in the owner's pid namespace, for messages only
-  Shared<std::uint32_t> held;        ///< explicit leases outstanding
+  Shared<std::int32_t> pid;                 ///< in the owner's pid namespace, for messages only
+  Shared<std::uint32_t> held;               ///< explicit leases outstanding
   Shared<std::uint64_t> handover_queue[2];  ///< exact hand-over: the output queue,
   Shared<std::uint64_t> handover_lane;      ///< its lane + 1, 0 when none is under way,
   Shared<std::uint64_t> handover_tail;      ///< and the tail that commits it
@@ -154,11 +155,12 @@ struct alignas(64) SleepWord {
 struct LaneControl {
   alignas(kLineBytes) Shared<std::uint64_t> claim;  ///< first unclaimed position (consumers, CAS)
   alignas(kLineBytes) Shared<std::uint64_t> tail;   ///< first unpublished position (its producer)
-  alignas(kLineBytes) Shared<std::uint64_t> head;   ///< first position not known DONE (its producer)
+  alignas(kLineBytes) Shared<std::uint64_t> head;  ///< first position not known DONE (its producer)
   Shared<std::uint64_t> owner;  ///< endpoint + 1 : 16 | incarnation : 32; 0 = ownerless
   alignas(kLineBytes) Shared<std::uint64_t> attention;  ///< raised:32 | seen:32, as in Control
   Shared<std::uint64_t> done_hint;  ///< everything below it is DONE; may lag (any walker)
-  alignas(kLineBytes) Shared<std::uint64_t> room_wait;  ///< stuck head + 1 while its producer sleeps
+  alignas(
+      kLineBytes) Shared<std::uint64_t> room_wait;  ///< stuck head + 1 while its producer sleeps
 };
 static_assert(std::is_standard_layout_v<LaneControl> && sizeof(LaneControl) == 5 * kLineBytes);
 

@@ -14,13 +14,13 @@ namespace iq::detail {
 using Position = std::uint64_t;  ///< index of an item in its lane, never reset
 
 enum class StampState : std::uint8_t {
-  none = 0,      ///< never used
-  leased = 1,    ///< k items from here belong to `owner`, progress is in its cursor
-  held = 2,      ///< one item belongs to `owner`; k = earlier deliveries
+  none = 0,           ///< never used
+  leased = 1,         ///< k items from here belong to `owner`, progress is in its cursor
+  held = 2,           ///< one item belongs to `owner`; k = earlier deliveries
   explicit_held = 3,  ///< as held, but the cursor never applies (explicit leases)
-  orphan = 4,    ///< one item that anybody may take; k = earlier deliveries
-  done = 5,      ///< k items from here are finished, their slots may be reused
-  parked = 6,    ///< one item that stays here because the parking area is full; k = deliveries
+  orphan = 4,         ///< one item that anybody may take; k = earlier deliveries
+  done = 5,           ///< k items from here are finished, their slots may be reused
+  parked = 6,         ///< one item that stays here because the parking area is full; k = deliveries
 };
 
 inline constexpr std::uint64_t kLapMask = (std::uint64_t{1} << 36) - 1;
