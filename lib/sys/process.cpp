@@ -13,7 +13,7 @@ int process_id() noexcept { return static_cast<int>(::getpid()); }
 
 std::uint64_t current_thread_tag() noexcept {
   static thread_local char place;
-  return reinterpret_cast<std::uintptr_t>(&place) ^ (process_generation() << 1 | 1);
+  return (reinterpret_cast<std::uintptr_t>(&place) ^ process_generation() << 1) | 1;
 }
 
 bool read_at(int fd, std::uint64_t offset, void* to, std::size_t bytes) noexcept {

@@ -14,7 +14,7 @@ FLOORS = {'base': 0, 'sys': 1, 'shm': 2, 'ring': 3, 'codec': 3, 'queue': 4, 'wor
 # floor by its folder, so a new one needs a line here.
 HEADER_FLOORS = [
     (r'iq/(error|status|options|version)\.hpp', 'base'),
-    (r'iq/detail/kill_point\.hpp', 'base'),
+    (r'iq/detail/(kill_point|deadline)\.hpp', 'base'),
     (r'iq/detail/(layout|lane_view|limit|stamp)\.hpp', 'shm'),
     (r'iq/detail/(producer|consumer)_core\.hpp', 'ring'),
     (r'iq/(codec|encodable)\.hpp|iq/detail/(codec|type|payload)(_\w+)?\.hpp', 'codec'),
