@@ -244,6 +244,7 @@ class Consumer<T>::Iterator {
       return;
     }
     position_ = owner_->core_->position();
+    owner_->core_->begin_steps();
     load();
   }
 

@@ -139,7 +139,8 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
   const bool replaceable = mode != OpenMode::open_only;
   if (replaceable && is_closed(*segment)) {
     sweep(*segment, 0, kMaxEndpoints);  // the dead may be all that keeps it from being finished
-    if (stream_ended(*segment) && segment->unlink_if_unattached()) return nullptr;
+    const bool stopped = (segment->control().flags.load() & kStopped) != 0;
+    if ((stopped || is_finished(*segment)) && segment->unlink_if_unattached()) return nullptr;
   }
   if (mode == OpenMode::create_only) {
     throw NameInUse(
@@ -152,7 +153,18 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
     refuse_type(name, segment->header(), ours);
   }
   if (options.require_options) require_options(name, segment->header(), ours);
-  auto queue = attach_handle(segment, false, options);
+  if (mode == OpenMode::open_or_create && is_closed(*segment)) {
+    // Closed by a run of which nobody is left, with items in it: it goes on with them.
+    if (const auto alone = segment->lock_if_unattached()) reopen_queue(*segment);
+  }
+  std::shared_ptr<SharedQueue> queue;
+  try {
+    queue = attach_handle(segment, false, options);
+  } catch (const TooManyEndpoints&) {
+    // Unless they are really all in use: somebody holds the range to replace or remove the queue.
+    if (count_registered(*segment) >= kMaxEndpoints) throw;
+    return nullptr;
+  }
   if (segment->is_current()) return queue;
   queue->leave();
   return nullptr;

@@ -12,6 +12,7 @@
 #include "iq/detail/limit.hpp"
 #include "iq/error.hpp"
 #include "ring/consumer_ring.hpp"
+#include "ring/nudge.hpp"
 #include "ring/parking.hpp"
 #include "ring/producer_ring.hpp"
 #include "ring/tend.hpp"
@@ -81,17 +82,8 @@ void SharedQueue::stop(const std::string* text) {
   }
   control.flags.fetch_or(kStopped | kClosed, std::memory_order_seq_cst);  // T30
   IQ_KILL_POINT(stop_after_flag);
-  heavy_fence();  // P12: who announces a batch after this sees the flag at its next claim
-  for (std::uint32_t i = 0, n = segment_->endpoints_used(); i < n; ++i) {
-    EndpointLine& line = segment_->endpoint(i);
-    std::uint64_t limit = line.limit.load(std::memory_order_acquire);
-    const Position at = line.cursor.load(std::memory_order_acquire) & ~kInHand;
-    // A nudge: a limit that no step gets past, so that its owner looks up. Its owner cancels it.
-    if (limit_tag(limit) == 0) {
-      line.limit.compare_exchange_strong(limit, pending_limit(at, kLimitTagMask),
-                                         std::memory_order_acq_rel);
-    }
-  }
+  heavy_fence();  // P12: who announces a batch after this sees the flag itself
+  nudge_consumers(*segment_);
   wake_everybody(*segment_);
 }
 
@@ -131,16 +123,13 @@ std::uint32_t SharedQueue::requeue_parked() {
 }
 
 void SharedQueue::leave() noexcept {
-  const std::lock_guard lock(mutex_);
   if (!handle_) return;
   if (!handle_.in_this_process()) {
     handle_.surrender();
     return;
   }
-  const std::uint32_t index = handle_.index();
-  const std::uint32_t incarnation = handle_.incarnation();
   handle_.detach();
-  handle_left(*segment_, index, incarnation);
+  iq::detail::is_closed(*segment_);  // true by now if this was the last handle, or the creator's
   unlink_if_finished(*segment_);
 }
 
@@ -176,7 +165,6 @@ void count_lane(const Segment& segment, const LaneView& lane, Stats& stats) {
         case StampState::held:
         case StampState::explicit_held: ++stats.in_hand; break;
         case StampState::orphan: ++stats.queued; break;
-        case StampState::parked: ++stats.parked; break;
         default: break;
       }
       return Walk::on;
@@ -195,13 +183,7 @@ Stats SharedQueue::stats() const {
   for (std::uint32_t i = 0, n = segment_->lanes_used(); i < n; ++i) {
     count_lane(*segment_, segment_->lane(i), stats);
   }
-  const LaneView parking = segment_->parking();
-  const Position parking_tail = parking.control->tail.load(std::memory_order_acquire);
-  if (parking_tail != 0) {
-    for (Position p = walk_start(parking, parking_tail); p != parking_tail; ++p) {
-      stats.parked += !look_at(parking, p, parking_tail).stamped;
-    }
-  }
+  stats.parked = count_parked(*segment_);
   const std::uint32_t flags = control.flags.load(std::memory_order_acquire);
   stats.closed = iq::detail::is_closed(*segment_);
   stats.stopped = (flags & kStopped) != 0;

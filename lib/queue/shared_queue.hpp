@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "iq/detail/queue_core.hpp"
@@ -37,7 +36,6 @@ class SharedQueue final : public QueueCore {
   void require_usable(const char* what) const;
   Attachment register_endpoint(Role role, bool even_closed);
 
-  mutable std::mutex mutex_;  ///< makes leave() and the rest safe between threads
   Attachment handle_;
   std::shared_ptr<Segment> segment_;
 };

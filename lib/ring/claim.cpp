@@ -47,8 +47,9 @@ Status ConsumerRing::try_take(std::uint32_t want) {
 
 std::uint32_t ConsumerRing::claim_size(const LaneView& lane, std::uint64_t available,
                                        std::uint32_t want, Position at) noexcept {
-  std::uint64_t size = std::max(claim_limit_, want);
-  const std::uint32_t others = segment().control().consumers_live.load(std::memory_order_relaxed);
+  std::uint64_t size = want > 1 ? want : claim_limit_;
+  const std::uint32_t others =
+      std::min(segment().control().consumers_live.load(std::memory_order_relaxed), kMaxEndpoints);
   if (others > 1) {
     size = std::min(size, std::max<std::uint64_t>(available / (2 * std::uint64_t{others}), want));
   }
@@ -103,7 +104,7 @@ bool ConsumerRing::claim_from(const LaneView& lane, std::uint32_t want) {
     }
     IQ_KILL_POINT(claim_after_cas);
     std::uint64_t old = lane.stamp(begin).load(std::memory_order_acquire);
-    if (compare_lap(old, lane.lap(begin)) >= 0) continue;  // seized
+    if (!is_unstamped(old, lane.lap(begin))) continue;  // seized
     const std::uint64_t leased = pack_stamp(lane.lap(begin), items, tag(), StampState::leased);
     // T3: never tried again when it fails, since then the batch was seized.
     if (!lane.stamp(begin).compare_exchange_strong(old, leased, std::memory_order_acq_rel)) {
@@ -123,6 +124,7 @@ bool ConsumerRing::take_any_orphan() {
   Control& control = segment().control();
   std::uint64_t word = control.attention.load(std::memory_order_acquire);
   if ((word >> 32) == (word & 0xffff'ffff)) return false;
+  refresh_lanes();  // after the word: a lane that comes later raises it again
   bool clean = true;
   for (const LaneView& lane : lanes_) {
     std::uint64_t raised = lane.control->attention.load(std::memory_order_acquire);  // P11
@@ -156,6 +158,7 @@ ConsumerRing::Orphans ConsumerRing::take_orphan(const LaneView& lane) {
 }
 
 bool ConsumerRing::take_this_orphan(const LaneView& lane, const Boundary& orphan) {
+  if (!orphan.stamped || orphan.stamp.state != StampState::orphan) return false;
   announce(lane, orphan.position, orphan.position + 1);
   std::uint64_t word = orphan.word;
   const std::uint64_t held =
@@ -172,6 +175,9 @@ bool ConsumerRing::take_this_orphan(const LaneView& lane, const Boundary& orphan
     return false;
   }
   accept(lane, orphan.position, orphan.position + 1, orphan.stamp.k);
+  if (segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
+    wake_one_consumer(segment());  // where one orphan was, others may be
+  }
   return true;
 }
 

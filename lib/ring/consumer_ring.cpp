@@ -64,7 +64,8 @@ Position ConsumerCore::position() const noexcept {
 Status ConsumerCore::next(std::int64_t deadline_ns) {
   auto& ring = static_cast<ConsumerRing&>(*this);
   ring.require_usable();
-  if (!leased_) return ring.acquire(1, deadline_ns);
+  steppable_generation_ = 0;
+  if (!leased_) return ring.acquire(ring.want_, deadline_ns);
   const Position position = this->position() + in_hand_count_;
   line_->cursor.store(kInHand | position, std::memory_order_release);  // T4, P4
   ring.unseal_limit();
@@ -102,11 +103,14 @@ Status ConsumerRing::next_for(std::uint32_t want, DeadlineNs deadline) {
 Status ConsumerCore::continue_after(Position position, std::int64_t deadline_ns) {
   auto& ring = static_cast<ConsumerRing&>(*this);
   ring.require_usable();
+  // Somebody called get(), ack() or the like in between: the iterator's position is history.
+  if (steppable_generation_ == 0) return next(deadline_ns);
   return ring.after_step(position, deadline_ns);
 }
 
 Status ConsumerRing::after_step(Position position, DeadlineNs deadline) {
   in_hand_count_ = 0;
+  steppable_generation_ = 0;
   IQ_KILL_POINT(step_after_cursor);
   if (below_limit(position, line_->limit.load(std::memory_order_relaxed)) ||
       resolve_limit(position)) {
@@ -123,18 +127,27 @@ Status ConsumerRing::after_step(Position position, DeadlineNs deadline) {
 
 bool ConsumerRing::resolve_limit(Position position) noexcept {
   std::uint64_t word = line_->limit.load(std::memory_order_acquire);
-  // T12: whoever is pending has not been confirmed, so the batch is still whole: cancel it. This is
-  // also how a sealed or nudged limit is opened again.
-  while (limit_tag(word) != 0) {
+  for (;;) {
+    shrink_to(position, word);
+    if (limit_tag(word) == 0) return position < end_;
+    // T12: whoever is pending has not been confirmed: cancel it. Opens our own seal again, too.
     IQ_KILL_POINT(limit_before_cancel);
     if (line_->limit.compare_exchange_strong(word, settled_limit(end_),
                                              std::memory_order_acq_rel)) {
-      word = settled_limit(end_);
+      return position < end_;
     }
   }
-  const Position end = limit_end(word, position);
+}
+
+// Learns from a limit word where the batch ends by now. A settled word and our own seal say it. A
+// stranger's pending word does not, but it was put there when the stamp said where the batch ends,
+// and the stamp cannot change before it is decided: so the stamp says it.
+void ConsumerRing::shrink_to(Position position, std::uint64_t word) noexcept {
+  Position end = limit_end(word, position);
+  if (limit_tag(word) != 0 && limit_tag(word) != tag() && end_ - begin_ > 1) {
+    end = begin_ + Stamp::unpack(lane_.stamp(begin_).load(std::memory_order_acquire)).k;
+  }
   end_ = std::clamp(end, std::max(position, begin_ + 1), std::max(end_, begin_ + 1));
-  return position < end_;
 }
 
 void ConsumerRing::finish_batch() noexcept {

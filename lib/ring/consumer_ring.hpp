@@ -46,6 +46,7 @@ class ConsumerRing final : public ConsumerCore {
   Status next_for(std::uint32_t want, DeadlineNs deadline);
   Status after_step(Position position, DeadlineNs deadline);
   bool resolve_limit(Position position) noexcept;
+  void shrink_to(Position position, std::uint64_t word) noexcept;
   void finish_batch() noexcept;
   void freed(const LaneView& lane, Position position) noexcept;
   void put_in_hand(std::uint32_t count) noexcept;
@@ -64,7 +65,9 @@ class ConsumerRing final : public ConsumerCore {
   bool look_behind(std::int64_t now);
   bool seize(const LaneView& lane, Position position, Position claim);
   bool take_over(const LaneView& lane, const Boundary& lease, std::int64_t now);
-  bool steal(const LaneView& lane, const Boundary& lease, Position from);
+  bool steal(const LaneView& lane, const Boundary& lease, std::uint64_t limit, Position from);
+  static void cancel_steal(EndpointLine& line, const LaneView& lane, const Boundary& lease,
+                           std::uint64_t pending) noexcept;
 
   // give_back.cpp
   void seal_limit(Position position) noexcept;
@@ -75,6 +78,7 @@ class ConsumerRing final : public ConsumerCore {
 
   // hunger.cpp
   Status acquire(std::uint32_t want, DeadlineNs deadline);
+  Status start_batch();
   Status nothing_now();
   Status end_of_stream();
   Status stopped();
@@ -82,7 +86,7 @@ class ConsumerRing final : public ConsumerCore {
   bool visible_work() noexcept;
   bool work_in_flight() noexcept;
   bool spin_for_work() noexcept;
-  void sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round);
+  void sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round, bool hopeless);
 
   void refresh_lanes();
 

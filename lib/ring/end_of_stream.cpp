@@ -3,6 +3,7 @@
 // Producers first, items second: once no producer is registered and the queue is closed, tails no
 // longer move, and DONE is for ever. The epochs make the look at the producers exact (P8).
 #include "iq/detail/kill_point.hpp"
+#include "ring/parking.hpp"
 #include "ring/tend.hpp"
 #include "ring/wait.hpp"
 #include "ring/walk.hpp"
@@ -19,23 +20,37 @@ bool close_queue(Segment& segment) noexcept {
   return true;
 }
 
-bool is_closed(Segment& segment) noexcept {
-  if ((segment.control().flags.load(std::memory_order_seq_cst) & kClosed) != 0) return true;
-  if (!segment.anonymous() || any_registered(segment, Role::handle)) return false;
-  close_queue(segment);  // nobody is left who could hand out a producer
-  return true;
+void reopen_queue(Segment& segment) noexcept {
+  Control& control = segment.control();
+  control.failure_text_ready.store(0, std::memory_order_relaxed);
+  control.failure.store(0, std::memory_order_relaxed);
+  control.consumers_seen.store(0, std::memory_order_relaxed);
+  control.creator.store(0, std::memory_order_relaxed);  // the one that opens it now is no creator
+  control.flags.fetch_and(~std::uint32_t{kClosed}, std::memory_order_seq_cst);
 }
 
-void handle_left(Segment& segment, std::uint32_t endpoint, std::uint32_t incarnation) noexcept {
-  if (segment.anonymous()) {
-    is_closed(segment);
-    return;
-  }
+namespace {
+
+// Whether anybody is left without whom the queue counts as closed (A22). A fact that anybody can
+// see at any time, not an event that a death could swallow.
+bool has_keeper(const Segment& segment) noexcept {
+  if (segment.anonymous()) return any_registered(segment, Role::handle);
+  if (segment.header().ends_with_creator == 0) return true;
   const std::uint64_t creator = segment.control().creator.load(std::memory_order_acquire);
-  if (segment.header().ends_with_creator != 0 &&
-      creator == pack_lane_owner(endpoint, incarnation)) {
-    close_queue(segment);
-  }
+  const std::uint64_t endpoint = (creator >> 32) - 1;
+  if (endpoint >= kMaxEndpoints) return true;  // it is just being created
+  const Life life = Life::unpack(
+      segment.life(static_cast<std::uint32_t>(endpoint)).load(std::memory_order_seq_cst));
+  return life.live && life.incarnation == static_cast<std::uint32_t>(creator);
+}
+
+}  // namespace
+
+bool is_closed(Segment& segment) noexcept {
+  if ((segment.control().flags.load(std::memory_order_seq_cst) & kClosed) != 0) return true;
+  if (has_keeper(segment)) return false;
+  close_queue(segment);
+  return true;
 }
 
 bool stream_ended(Segment& segment) noexcept {
@@ -57,13 +72,17 @@ bool stream_ended(Segment& segment) noexcept {
   return true;
 }
 
+bool is_finished(Segment& segment) noexcept {
+  return stream_ended(segment) && count_parked(segment) == 0;
+}
+
 void unlink_if_finished(Segment& segment) noexcept {
   if (segment.anonymous() || !is_closed(segment)) return;
   if (probe_lock(segment.lock_file(), kLockBase, 2 * kMaxEndpoints) != Held::no) return;
   try {
     // Nobody is alive. The dead may still be registered: nobody had to wait for them so far.
     sweep(segment, 0, kMaxEndpoints);
-    if (stream_ended(segment)) segment.unlink_if_unattached();
+    if (is_finished(segment)) segment.unlink_if_unattached();
   } catch (...) {
     // The name stays; open_or_create on such a rest begins anew.
   }

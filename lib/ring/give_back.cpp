@@ -14,10 +14,7 @@ namespace iq::detail {
 void ConsumerRing::seal_limit(Position position) noexcept {
   std::uint64_t word = line_->limit.load(std::memory_order_acquire);
   for (;;) {
-    if (limit_tag(word) == 0) {
-      const Position end = limit_end(word, position);
-      end_ = std::clamp(end, std::max(position, begin_ + 1), std::max(end_, begin_ + 1));
-    }
+    shrink_to(position, word);
     // T12 with the owner's tag: who is pending is cancelled, and nobody new may begin.
     if (line_->limit.compare_exchange_strong(word, pending_limit(end_, tag()),
                                              std::memory_order_acq_rel)) {
@@ -28,6 +25,7 @@ void ConsumerRing::seal_limit(Position position) noexcept {
 
 void ConsumerCore::release(Leave how) noexcept {
   auto& ring = static_cast<ConsumerRing&>(*this);
+  steppable_generation_ = 0;
   if (!leased_ || closed_ || !ring.attachment().in_this_process()) return;
   if (how == Leave::give_back && in_hand_count_ != 0) {
     ring.give_back(how, false);
@@ -68,6 +66,7 @@ void ConsumerRing::give_back_unstarted() noexcept {
   } else {
     leased_ = false;
   }
+  if (!leased_) steppable_generation_ = 0;
   if (!any) return;
   raise_attention(segment(), lane_);
   wake_one_consumer(segment());
@@ -117,6 +116,7 @@ void ConsumerCore::close(Leave how) noexcept {
   auto& ring = static_cast<ConsumerRing&>(*this);
   if (closed_) return;
   closed_ = true;
+  steppable_generation_ = 0;
   if (ring.attachment().in_this_process()) {
     Segment& segment = ring.segment();
     if (leased_) ring.give_back(how, true);

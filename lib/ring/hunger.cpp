@@ -17,6 +17,7 @@ namespace {
 constexpr int kSpins = 100;
 constexpr int kYields = 2;
 constexpr int kPolitePauses = 16;
+constexpr std::uint32_t kRoundsOfHope = 16;
 constexpr std::int64_t kFirstSleepNs = 1'000'000;
 }  // namespace
 
@@ -26,34 +27,40 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   if (last_batch_ >= 2) {
     for (int i = 0; i < kPolitePauses; ++i) cpu_pause();
   }
+  std::uint32_t hopeless = 0;
   for (std::uint32_t round = 0;; ++round) {
     const Status status = try_take(want);
-    if (status == Status::ok) {
-      put_in_hand(1);
-      return Status::ok;
-    }
+    if (status == Status::ok) return start_batch();
     if (status == Status::stopped) return stopped();
     if (deadline == kAtOnce) return nothing_now();
-    if (spin_for_work()) continue;
+    // Work that is visible and cannot be had (behind a stopped claimer) must not keep us here.
+    hopeless = spin_for_work() ? hopeless + 1 : 0;
+    if (hopeless % kRoundsOfHope != 0) continue;
     if (stream_ended(segment())) return end_of_stream();
     const std::int64_t now = now_ns();
-    if (look_behind(now)) {
-      put_in_hand(1);
-      return Status::ok;
-    }
+    if (look_behind(now)) return start_batch();
     if (now >= deadline) return pass_wake_on(Status::timeout);
-    sleep_once(deadline, now, round);
+    sleep_once(deadline, now, round, hopeless >= 4 * kRoundsOfHope);
   }
+}
+
+// P12: the batch is announced, so whoever stops the queue now either is seen here or sees it.
+Status ConsumerRing::start_batch() {
+  put_in_hand(1);
+  if ((segment().control().flags.load(std::memory_order_seq_cst) & kStopped) == 0) {
+    return Status::ok;
+  }
+  in_hand_count_ = 0;
+  line_->cursor.store(begin_, std::memory_order_release);
+  give_back_unstarted();
+  return stopped();
 }
 
 Status ConsumerRing::nothing_now() {
   if (stream_ended(segment())) return end_of_stream();
   const std::int64_t now = now_ns();
   tender_.tend(segment(), attachment_.index(), now);
-  if (look_behind(now)) {
-    put_in_hand(1);
-    return Status::ok;
-  }
+  if (look_behind(now)) return start_batch();
   return pass_wake_on(Status::empty);
 }
 
@@ -97,13 +104,15 @@ bool ConsumerRing::spin_for_work() noexcept {
   return false;
 }
 
-void ConsumerRing::sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round) {
-  const std::int64_t longest =
-      work_in_flight() ? std::min(kFirstSleepNs << std::min(round, 6u), kMaxSleepNs) : kMaxSleepNs;
+void ConsumerRing::sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round,
+                              bool hopeless) {
+  std::int64_t longest = kMaxSleepNs;
+  if (work_in_flight()) longest = std::min(kFirstSleepNs << std::min(round, 6u), kMaxSleepNs);
+  if (hopeless) longest = kFirstSleepNs;
   tender_.tend(segment(), attachment_.index(), now);
   ConsumerSleep sleep(segment(), attachment_.index());
   // W1: announced, fenced, and only now looked at again.
-  if (!visible_work() && !stream_ended(segment())) {
+  if (hopeless || (!visible_work() && !stream_ended(segment()))) {
     sleep.sleep(sleep_slice(deadline, now, longest));
   }
   IQ_KILL_POINT(sleep_after_wake);

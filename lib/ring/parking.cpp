@@ -53,7 +53,9 @@ bool is_done(const LaneView& lane, Position position) noexcept {
 /// The parking lane as its lock's holder works on it.
 class ParkingLane {
  public:
-  explicit ParkingLane(Segment& segment) : lane_(segment.parking()) {
+  explicit ParkingLane(Segment& segment)
+      : lane_(segment.parking()),
+        item_bytes_(segment.header().in_place != 0 ? segment.header().slot_bytes : 0) {
     head_ = lane_.control->head.load(std::memory_order_acquire);
     tail_ = lane_.control->tail.load(std::memory_order_acquire);
     if (tail_ - head_ > lane_.slot_count()) head_ = tail_;  // overwritten by a stranger
@@ -94,8 +96,9 @@ class ParkingLane {
     if (!bytes || bytes->size() < sizeof(Origin)) return std::nullopt;
     Origin origin;
     std::memcpy(&origin, bytes->data(), sizeof origin);
-    return ParkedBytes{origin.lane, origin.position, origin.deliveries,
-                       bytes->subspan(sizeof origin)};
+    const auto payload = bytes->subspan(sizeof origin);
+    if (item_bytes_ != 0 && payload.size() != item_bytes_) return std::nullopt;  // overwritten
+    return ParkedBytes{origin.lane, origin.position, origin.deliveries, payload};
   }
 
   void remove(Position position) noexcept {
@@ -108,6 +111,7 @@ class ParkingLane {
 
  private:
   LaneView lane_;
+  std::size_t item_bytes_;  ///< of every item, 0 where they differ
   ByteRing ring_;
   Position head_ = 0;
   Position tail_ = 0;
@@ -179,6 +183,26 @@ std::uint32_t visit_in_place(Segment& segment,
 }
 
 }  // namespace
+
+std::uint64_t count_parked(const Segment& segment) noexcept {
+  std::uint64_t count = 0;
+  const LaneView parking = segment.parking();
+  const Position tail = parking.control->tail.load(std::memory_order_acquire);
+  const Position head = parking.control->head.load(std::memory_order_acquire);
+  if (tail - head <= parking.slot_count()) {  // the area has pages only once something was parked
+    for (Position p = head; p != tail; ++p) count += !is_done(parking, p);
+  }
+  for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
+    const LaneView lane = segment.lane(i);
+    const Position claim = lane.control->claim.load(std::memory_order_acquire);
+    Position position = walk_start(lane, claim);
+    walk(lane, position, claim, [&](const Boundary& b) {
+      count += b.stamp.state == StampState::parked;
+      return Walk::on;
+    });
+  }
+  return count;
+}
 
 std::uint32_t visit_parked(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit) {
   const auto lock = lock_parking(segment, 1'000'000'000);

@@ -23,6 +23,9 @@ struct ParkedBytes {
 void park(Segment& segment, const LaneView& lane, Position position, std::uint32_t deliveries,
           std::uint32_t tag) noexcept;
 
+/// How many items are parked now, in the area and in place.
+std::uint64_t count_parked(const Segment& segment) noexcept;
+
 /// Calls `visit` for every parked item, wherever it is, oldest first, under the parking lock.
 /// Items for which it returns true are taken out. Returns how many were.
 /// Errors: Busy when another process holds the lock for more than a second; what visit throws.

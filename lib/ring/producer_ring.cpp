@@ -94,7 +94,14 @@ bool ProducerRing::own(std::uint32_t index) {
   IQ_KILL_POINT(lane_owned);
   const Position head = lane.control->head.load(std::memory_order_relaxed);
   const Position tail = lane.control->tail.load(std::memory_order_relaxed);
-  if (tail - head > lane.slot_count() || !ring_.adopt(lane, head, tail)) {
+  bool sound = tail - head <= lane.slot_count();
+  try {
+    sound = sound && ring_.adopt(lane, head, tail);
+  } catch (...) {  // no memory
+    lane.control->owner.store(0, std::memory_order_release);
+    throw;
+  }
+  if (!sound) {
     lane.control->owner.store(0, std::memory_order_release);
     control_->corrupt.fetch_add(1, std::memory_order_relaxed);
     return false;

@@ -39,11 +39,13 @@ class ProducerRing final : public ProducerCore {
   bool room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept;
   Status outcome() noexcept;
   void release_own_batch();
+  void free_unstamped_head() noexcept;
   void sleep_for_room(DeadlineNs deadline, std::int64_t now);
 
   Attachment attachment_;
   ByteRing ring_;
   Tender tender_;
+  std::int64_t stuck_since_ns_ = 0;
 };
 
 }  // namespace iq::detail

@@ -32,18 +32,22 @@ class ConsumerRepair {
         at_most_once_(segment.header().delivery ==
                       static_cast<std::uint32_t>(Delivery::at_most_once)) {}
 
-  void repair_all() noexcept {
+  /// False when a lane moved so fast that it could not be walked: to be tried again.
+  bool repair_all() noexcept {
+    bool complete = true;
     const std::uint64_t current = line_.lane.load(std::memory_order_acquire);
     const bool explicit_leases =
         segment_.extra(dead_ - 1).held.load(std::memory_order_acquire) != 0;
     for (std::uint32_t i = 0, n = segment_.lanes_used(); i < n; ++i) {
-      if (i == current || explicit_leases) repair_lane(segment_.lane(i));
+      if (i == current || explicit_leases) complete &= repair_lane(segment_.lane(i));
     }
+    return complete;
   }
 
  private:
-  void repair_lane(const LaneView& lane) noexcept {
+  bool repair_lane(const LaneView& lane) noexcept {
     const Position claim = lane.control->claim.load(std::memory_order_acquire);
+    bool complete = false;
     for (int tries = 0; tries < 8; ++tries) {
       Position position = walk_start(lane, claim);
       Walked ended = Walked::all;
@@ -58,14 +62,16 @@ class ConsumerRepair {
         if (ended == Walked::unstamped) orphan_unstamped(lane, position);
       } while (ended == Walked::unstamped);
       // A lease that a thief had shortened has a tail of its own now: look again.
-      if (ended != Walked::overtaken && !shrunk_) break;
+      complete = ended != Walked::overtaken && !shrunk_;
+      if (complete) break;
     }
     raise_attention(segment_, lane);
+    return complete;
   }
 
   void orphan_unstamped(const LaneView& lane, Position position) noexcept {
     std::uint64_t word = lane.stamp(position).load(std::memory_order_acquire);
-    if (compare_lap(word, lane.lap(position)) >= 0) return;
+    if (!is_unstamped(word, lane.lap(position))) return;
     lane.stamp(position).compare_exchange_strong(
         word, pack_stamp(lane.lap(position), 0, 0, StampState::orphan), std::memory_order_acq_rel);
     IQ_KILL_POINT(repair_after_unstamped);
@@ -105,32 +111,36 @@ class ConsumerRepair {
     }
   }
 
-  // A thief may be at work on this lease: settle what it wanted, then the lease is ours alone.
-  std::uint32_t settle(const LaneView& lane, const Boundary& b) noexcept {
+  // A thief may be at work on this lease. Sealing it with the dead's own tag decides it for good:
+  // nobody opens it again before the endpoint is attached anew. Returns the items that are left.
+  std::uint32_t seal(const LaneView& lane, const Boundary& b) noexcept {
     if (line_.lane.load(std::memory_order_acquire) != lane.index) return b.items;
-    const Position end = b.position + b.items;
+    Position end = 0;
+    std::uint32_t items = 0;
     std::uint64_t word = line_.limit.load(std::memory_order_acquire);
-    while (limit_tag(word) != 0) {
-      if (line_.limit.compare_exchange_strong(word, settled_limit(end),
-                                              std::memory_order_acq_rel)) {  // T12
-        word = settled_limit(end);
-      }
-    }
-    const std::uint64_t kept = limit_end(word, b.position) - b.position;
-    if (kept == 0 || kept >= b.items) return b.items;
+    do {
+      // As for the owner (shrink_to): a stranger's pending word leaves the stamp in force.
+      items = look_at(lane, b.position, b.position + kMaxBatch).items;
+      end = limit_end(word, b.position);
+      const bool told = limit_tag(word) == 0 || limit_tag(word) == dead_;
+      if (!told || end - b.position - 1 >= items) end = b.position + items;
+    } while (!line_.limit.compare_exchange_weak(word, pending_limit(end, dead_),
+                                                std::memory_order_acq_rel));  // T12
+    IQ_KILL_POINT(repair_after_seal);
+    const auto kept = static_cast<std::uint32_t>(end - b.position);
+    if (kept != b.items) shrunk_ = true;
+    if (kept == items) return items;
     std::uint64_t leased = b.word;
-    const auto items = static_cast<std::uint32_t>(kept);
     lane.stamp(b.position)
         .compare_exchange_strong(leased,
-                                 pack_stamp(lane.lap(b.position), items, dead_, StampState::leased),
+                                 pack_stamp(lane.lap(b.position), kept, dead_, StampState::leased),
                                  std::memory_order_acq_rel);  // T13
-    IQ_KILL_POINT(repair_after_settle);
-    shrunk_ = true;
-    return items;
+    IQ_KILL_POINT(repair_after_shrink);
+    return kept;
   }
 
   void repair_lease(const LaneView& lane, const Boundary& b) noexcept {
-    const std::uint32_t items = settle(lane, b);
+    const std::uint32_t items = seal(lane, b);
     Progress p = progress(lane, b.position, items);
     if (p.in_hand && at_most_once_) p = {p.cursor + 1, false};
     const Position end = b.position + items;
@@ -176,13 +186,10 @@ bool repair_endpoint(Segment& segment, std::uint32_t endpoint) {
   if (!life.live) return false;  // it left in order, or another repairer was faster
   Control& control = segment.control();
   IQ_KILL_POINT(repair_begin);
-  if (life.role == Role::consumer) ConsumerRepair(segment, endpoint).repair_all();
+  if (life.role == Role::consumer && !ConsumerRepair(segment, endpoint).repair_all()) return false;
   if (life.role == Role::producer) repair_producer(segment, endpoint, life.incarnation);
   control.waiters[endpoint / 64].fetch_and(~(std::uint64_t{1} << (endpoint % 64)),
                                            std::memory_order_seq_cst);
-  if (life.role == Role::consumer) {
-    control.consumers_live.fetch_sub(1, std::memory_order_relaxed);
-  }
   control.last_death_pid.store(
       static_cast<std::uint64_t>(segment.extra(endpoint).pid.load(std::memory_order_relaxed)),
       std::memory_order_relaxed);
@@ -191,7 +198,11 @@ bool repair_endpoint(Segment& segment, std::uint32_t endpoint) {
   segment.life(endpoint).store(Life{false, Role::none, life.incarnation}.pack(),
                                std::memory_order_seq_cst);  // T21, P8
   IQ_KILL_POINT(repair_after_free);
-  if (life.role == Role::handle) handle_left(segment, endpoint, life.incarnation);
+  if (life.role == Role::consumer) {
+    control.consumers_live.store(count_registered(segment, Role::consumer),
+                                 std::memory_order_relaxed);
+  }
+  is_closed(segment);  // a handle that was the last, or the creator's, closes the queue
   wake_everybody(segment);
   return true;
 }

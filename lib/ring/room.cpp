@@ -48,6 +48,7 @@ bool ProducerRing::refresh_room() noexcept {
   if (head_ == before) return false;
   if (lane_.ring_bytes != 0) ring_.free_until(head_);
   lane_.control->head.store(head_, std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_release);  // P13: before the slots are written anew
   IQ_KILL_POINT(room_after_head);
   room_end_ = head_ + lane_.capacity;
   return true;
@@ -95,10 +96,26 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
         freed = refresh_room();
       }
       if (freed) continue;
-      release_own_batch();
+      stuck_since_ns_ = now;
     }
+    release_own_batch();
+    if (now - stuck_since_ns_ > kSeizeAfterNs) free_unstamped_head();
     sleep_for_room(deadline, now);
   }
+}
+
+// A claimer was stopped before it stamped the very slot that we wait for, and all consumers are too
+// busy elsewhere to look: whoever is free may have the item. T7
+void ProducerRing::free_unstamped_head() noexcept {
+  const Position claim = lane_.control->claim.load(std::memory_order_acquire);
+  std::uint64_t word = lane_.stamp(head_).load(std::memory_order_acquire);
+  if (static_cast<std::int64_t>(claim - head_) <= 0 || !is_unstamped(word, lane_.lap(head_)))
+    return;
+  const std::uint64_t orphan = pack_stamp(lane_.lap(head_), 0, 0, StampState::orphan);
+  if (!lane_.stamp(head_).compare_exchange_strong(word, orphan, std::memory_order_acq_rel)) return;
+  IQ_KILL_POINT(room_after_orphan);
+  raise_attention(segment(), lane_);
+  wake_one_consumer(segment());
 }
 
 // The slots that we wait for may be leased by a consumer of our own thread: what it has not

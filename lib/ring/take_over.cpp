@@ -41,7 +41,7 @@ bool ConsumerRing::seize(const LaneView& lane, Position position, Position claim
   const std::uint64_t lap = lane.lap(position);
   announce(lane, position, position + 1);  // so that our own repair visits this lane
   std::uint64_t old = lane.stamp(position).load(std::memory_order_acquire);
-  if (compare_lap(old, lap) >= 0) return false;
+  if (!is_unstamped(old, lap)) return false;
   IQ_KILL_POINT(seize_before_cas);
   const std::uint64_t mine = pack_stamp(lap, 1, tag(), StampState::leased);
   if (!lane.stamp(position).compare_exchange_strong(old, mine, std::memory_order_acq_rel)) {  // T6
@@ -52,7 +52,7 @@ bool ConsumerRing::seize(const LaneView& lane, Position position, Position claim
   bool freed_some = false;
   for (Position p = position + 1; static_cast<std::int64_t>(claim - p) > 0; ++p) {
     std::uint64_t word = lane.stamp(p).load(std::memory_order_acquire);
-    if (compare_lap(word, lane.lap(p)) >= 0) break;
+    if (!is_unstamped(word, lane.lap(p))) break;
     const std::uint64_t orphan = pack_stamp(lane.lap(p), 0, 0, StampState::orphan);
     if (!lane.stamp(p).compare_exchange_strong(word, orphan, std::memory_order_acq_rel))
       break;  // T7
@@ -105,40 +105,46 @@ bool ConsumerRing::take_over(const LaneView& lane, const Boundary& lease, std::i
     return false;
   }
   if (now - suspect_.since_ns < kStealAfterNs) return false;
-  if (limit_tag(limit) != 0) {
-    // A thief is pending and does not go on. The owner's own seal is left alone.
-    if (limit_tag(limit) != owner + 1) {
-      line.limit.compare_exchange_strong(limit, settled_limit(end),
-                                         std::memory_order_acq_rel);  // T12
-    }
-    suspect_.lane = kMaxLanes;
-    return false;
-  }
-  return steal(lane, lease, end - (rest + 1) / 2);
+  // A thief that is pending and does not go on is replaced; the owner's own seal is left alone.
+  if (limit_tag(limit) == owner + 1) return false;
+  const Position from = limit_tag(limit) == 0 ? end - (rest + 1) / 2 : limit_at;
+  return steal(lane, lease, limit, from);
+}
+
+// Gives up a pending take-over. While it stands the batch cannot shrink, so its stamp, read now,
+// says where it ends. T12
+void ConsumerRing::cancel_steal(EndpointLine& line, const LaneView& lane, const Boundary& lease,
+                                std::uint64_t pending) noexcept {
+  const Boundary now = look_at(lane, lease.position, lease.position + kMaxBatch);
+  const bool same =
+      now.stamped && now.stamp.state == StampState::leased && now.stamp.owner == lease.stamp.owner;
+  const Position end = lease.position + (same ? now.items : lease.items);
+  line.limit.compare_exchange_strong(pending, settled_limit(end), std::memory_order_acq_rel);
 }
 
 // Takes [from, end) of a lease that has stood still, if its owner has not come so far.
-bool ConsumerRing::steal(const LaneView& lane, const Boundary& lease, Position from) {
+bool ConsumerRing::steal(const LaneView& lane, const Boundary& lease, std::uint64_t limit,
+                         Position from) {
   const std::uint32_t owner = lease.stamp.owner - 1;
   EndpointLine& line = segment().endpoint(owner);
   const Position begin = lease.position;
   const Position end = begin + lease.items;
-  std::uint64_t limit = settled_limit(end);
-  const std::uint64_t wanted = pending_limit(from, tag());
+  std::uint64_t wanted = pending_limit(from, tag());
   if (!line.limit.compare_exchange_strong(limit, wanted, std::memory_order_acq_rel)) {  // T10
     return false;
   }
   IQ_KILL_POINT(steal_after_pending);
-  heavy_fence();  // P5
+  const bool fenced = heavy_fence();  // P5
   const Position at = line.cursor.load(std::memory_order_acquire) & ~kInHand;
-  limit = wanted;
-  if (line.lane.load(std::memory_order_acquire) != lane.index || at - begin >= from - begin) {
-    line.limit.compare_exchange_strong(limit, settled_limit(end),
-                                       std::memory_order_acq_rel);  // T12
+  const bool here = line.lane.load(std::memory_order_acquire) == lane.index;
+  // The lease must still be the one that was looked at: limits of two batches can read alike.
+  const bool same = lane.stamp(begin).load(std::memory_order_acquire) == lease.word;
+  if (!fenced || !here || !same || at - begin >= from - begin) {
+    cancel_steal(line, lane, lease, wanted);
     return false;
   }
   IQ_KILL_POINT(steal_before_confirm);
-  if (!line.limit.compare_exchange_strong(limit, settled_limit(from),
+  if (!line.limit.compare_exchange_strong(wanted, settled_limit(from),
                                           std::memory_order_acq_rel)) {  // T11
     return false;
   }
@@ -152,7 +158,7 @@ bool ConsumerRing::steal(const LaneView& lane, const Boundary& lease, Position f
   // From here it is a claim like any other, between its claim and its stamp.
   announce(lane, from, end);
   std::uint64_t old = lane.stamp(from).load(std::memory_order_acquire);
-  if (compare_lap(old, lane.lap(from)) >= 0) return false;
+  if (!is_unstamped(old, lane.lap(from))) return false;
   const auto taken = static_cast<std::uint32_t>(end - from);
   const std::uint64_t mine = pack_stamp(lane.lap(from), taken, tag(), StampState::leased);
   if (!lane.stamp(from).compare_exchange_strong(old, mine, std::memory_order_acq_rel)) {  // T3

@@ -40,7 +40,9 @@ void record_failure(Segment& segment, std::uint64_t kind, int pid, const char* t
 /// Closes the queue to producers and wakes everybody. False when it was closed already. T28.
 bool close_queue(Segment& segment) noexcept;
 
-/// Closed, or an anonymous queue without any live handle (which closes it).
+/// Opens a closed queue again. The caller holds every endpoint byte: nobody is attached. T31
+void reopen_queue(Segment& segment) noexcept;
+/// Closed, or without the handle that kept it open (which closes it).
 bool is_closed(Segment& segment) noexcept;
 /// Closed, no producer, nothing queued, nothing leased.
 bool stream_ended(Segment& segment) noexcept;
@@ -48,7 +50,7 @@ bool stream_ended(Segment& segment) noexcept;
 bool consumers_gone(Segment& segment) noexcept;
 /// Removes the name of a queue that is closed, drained and has nobody attached (A1).
 void unlink_if_finished(Segment& segment) noexcept;
-/// A handle goes: what follows from it for the queue (A22).
-void handle_left(Segment& segment, std::uint32_t endpoint, std::uint32_t incarnation) noexcept;
+/// Ended, and nothing parked that somebody might still want to see.
+bool is_finished(Segment& segment) noexcept;
 
 }  // namespace iq::detail

@@ -106,7 +106,8 @@ ConsumerSleep::ConsumerSleep(Segment& segment, std::uint32_t endpoint) noexcept
   control.waiters[w].fetch_or(std::uint64_t{1} << (endpoint % 64), std::memory_order_seq_cst);
   IQ_KILL_POINT(sleep_after_bit);
   control.waiters_summary.fetch_or(std::uint64_t{1} << w, std::memory_order_seq_cst);
-  heavy_fence();  // P6
+  // P6. Refused by now (a filter that came later): from here on wakers pay, see kNeedFence.
+  if (!heavy_fence()) control.flags.fetch_or(kNeedFence, std::memory_order_seq_cst);  // T25
 }
 
 ConsumerSleep::~ConsumerSleep() { withdraw(); }

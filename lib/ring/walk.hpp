@@ -53,12 +53,21 @@ inline void advance_hint(const LaneView& lane, Position position) noexcept {
   }
 }
 
+/// Whether nobody has stamped the position: the word is of an older lap, or garbage of this one.
+inline bool is_unstamped(std::uint64_t word, std::uint64_t lap) noexcept {
+  const StampState state = Stamp::unpack(word).state;
+  const bool known = state >= StampState::leased && state <= StampState::parked;
+  const std::int64_t age = compare_lap(word, lap);
+  return age < 0 || (age == 0 && !known);
+}
+
 inline Boundary look_at(const LaneView& lane, Position position, Position end) noexcept {
   Boundary b;
   b.position = position;
   b.word = lane.stamp(position).load(std::memory_order_acquire);
   b.stamp = Stamp::unpack(b.word);
-  b.stamped = compare_lap(b.word, lane.lap(position)) == 0 && b.stamp.state != StampState::none;
+  b.stamped =
+      compare_lap(b.word, lane.lap(position)) == 0 && !is_unstamped(b.word, lane.lap(position));
   const bool wide = b.stamp.state == StampState::leased || b.stamp.state == StampState::done;
   const std::uint64_t left = end - position;
   b.items = wide ? static_cast<std::uint32_t>(

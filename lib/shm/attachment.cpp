@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "iq/detail/kill_point.hpp"
 #include "iq/detail/limit.hpp"
 #include "iq/error.hpp"
@@ -17,7 +19,7 @@ namespace {
 
 void raise_to(Shared<std::uint32_t>& word, std::uint32_t value) noexcept {
   std::uint32_t seen = word.load(std::memory_order_relaxed);
-  while (seen < value && !word.compare_exchange_weak(seen, value, std::memory_order_release)) {
+  while (seen < value && !word.compare_exchange_weak(seen, value, std::memory_order_seq_cst)) {
   }
 }
 
@@ -27,6 +29,24 @@ Shared<std::uint64_t>* epoch_of(Control& control, Role role) noexcept {
     case Role::consumer: return &control.consumer_epoch;
     default: return nullptr;
   }
+}
+
+bool is_marked_closed(const Segment& segment) noexcept {
+  return (segment.control().flags.load(std::memory_order_seq_cst) & kClosed) != 0;
+}
+
+[[noreturn]] void refuse_blind(const Segment& segment) {
+  throw CannotProbe(
+      fmt::format("cannot attach to {}: this process cannot ask the kernel who is "
+                  "alive. Keep this library's file descriptors open",
+                  segment.description()));
+}
+
+[[noreturn]] void refuse_closed(const Segment& segment) {
+  throw Closed(
+      fmt::format("cannot add a producer to {}: it is closed. Get all producers before "
+                  "close()",
+                  segment.description()));
 }
 
 // The endpoint's byte is ours: T19, FREE -> LIVE. False when the queue was closed to producers.
@@ -45,8 +65,7 @@ bool register_live(Segment& segment, std::uint32_t index, const Life& life, bool
   // P8: LIVE is ordered before the look at `closed`, which close() orders before a checker's scan.
   segment.life(index).store(life.pack(), std::memory_order_seq_cst);
   IQ_KILL_POINT(attach_after_live);
-  const bool closed = (control.flags.load(std::memory_order_seq_cst) & kClosed) != 0;
-  if (life.role == Role::producer && closed && !even_closed) {
+  if (life.role == Role::producer && !even_closed && is_marked_closed(segment)) {
     segment.life(index).store(Life{false, Role::none, life.incarnation}.pack(),
                               std::memory_order_seq_cst);
     return false;
@@ -67,17 +86,17 @@ Attachment Attachment::attach(std::shared_ptr<Segment> segment, Role role, bool 
     std::optional<PinnedLock> lock =
         PinnedLock::try_lock(segment->lock_file(), endpoint_byte(i), 1);
     // A FREE endpoint may still be held by a former owner that is leaving, by either byte.
-    if (!lock || probe_lock(segment->lock_file(), endpoint_byte(i) + 1, 1) != Held::no) continue;
+    if (!lock) continue;
+    const Held heir = probe_lock(segment->lock_file(), endpoint_byte(i) + 1, 1);
+    if (heir == Held::unknown) refuse_blind(*segment);
+    if (heir == Held::yes) continue;
     IQ_KILL_POINT(attach_after_lock);
     const Life before = Life::unpack(segment->life(i).load(std::memory_order_acquire));
     if (before.live) continue;
     const Life life{true, role, before.incarnation + 1};
-    if (!register_live(*segment, i, life, even_closed)) {
-      throw Closed(
-          fmt::format("cannot add a producer to {}: it is closed. Get all producers "
-                      "before close()",
-                      segment->description()));
-    }
+    if (role == Role::producer && !even_closed && is_marked_closed(*segment))
+      refuse_closed(*segment);
+    if (!register_live(*segment, i, life, even_closed)) refuse_closed(*segment);
     Attachment made;
     made.segment_ = std::move(segment);
     made.lock_ = std::move(*lock);
@@ -133,7 +152,8 @@ bool any_registered(const Segment& segment, Role role) noexcept {
   Shared<std::uint64_t>* epoch = epoch_of(segment.control(), role);
   for (;;) {
     const std::uint64_t before = epoch ? epoch->load(std::memory_order_seq_cst) : 0;
-    for (std::uint32_t i = 0, n = segment.endpoints_used(); i < n; ++i) {
+    const std::uint32_t used = segment.control().endpoints_used.load(std::memory_order_seq_cst);
+    for (std::uint32_t i = 0; i < std::min(used, kMaxEndpoints); ++i) {
       const Life life = Life::unpack(segment.life(i).load(std::memory_order_seq_cst));  // P8
       if (life.live && life.role == role) return true;
     }
@@ -145,7 +165,7 @@ std::uint32_t count_registered(const Segment& segment, Role role) noexcept {
   std::uint32_t count = 0;
   for (std::uint32_t i = 0, n = segment.endpoints_used(); i < n; ++i) {
     const Life life = Life::unpack(segment.life(i).load(std::memory_order_acquire));
-    count += life.live && life.role == role;
+    count += life.live && (role == Role::none || life.role == role);
   }
   return count;
 }

@@ -57,7 +57,7 @@ class Attachment {
 /// others register (P8).
 bool any_registered(const Segment& segment, Role role) noexcept;
 
-/// How many endpoints of the role are registered now.
-std::uint32_t count_registered(const Segment& segment, Role role) noexcept;
+/// How many endpoints of the role, or of all roles, are registered now.
+std::uint32_t count_registered(const Segment& segment, Role role = Role::none) noexcept;
 
 }  // namespace iq::detail

@@ -96,7 +96,9 @@ SegmentHeader Segment::read_header(int fd, const std::string& name) {
         name, header.version, kSegmentVersion));
   }
   if (header.header_bytes != sizeof header || header.checksum != checksum(header) ||
-      header.segment_bytes != bytes || header.in_place > 1 || header.max_deliveries > 14) {
+      header.segment_bytes != bytes || header.in_place > 1 || header.max_deliveries > 14 ||
+      (header.in_place == 1 && header.slot_bytes != header.type_bytes) ||
+      (header.in_place == 0 && header.slot_bytes < 2 * kSlotHeaderBytes)) {
     throw Corrupt(
         fmt::format("cannot open queue \"{0}\": its header is damaged (checksum or size; "
                     "{1} bytes). Remove the queue: rm /dev/shm/iq.{0}",
@@ -136,11 +138,13 @@ bool Segment::is_current() const {
   return now && *now == lock_file_->id();
 }
 
+std::optional<PinnedLock> Segment::lock_if_unattached() const {
+  return PinnedLock::try_lock(*lock_file_, kLockBase, 2 * kMaxEndpoints);
+}
+
 bool Segment::unlink_if_unattached() {
   if (anonymous()) return false;
-  // Whoever holds this whole range keeps every newcomer from attaching until the name is gone.
-  const std::optional<PinnedLock> all =
-      PinnedLock::try_lock(*lock_file_, kLockBase, 2 * kMaxEndpoints);
+  const std::optional<PinnedLock> all = lock_if_unattached();
   return all && unlink_name(name_, lock_file_->id());
 }
 

@@ -41,6 +41,8 @@ class Segment {
   bool link();
   /// Whether the name still leads to this segment.
   bool is_current() const;
+  /// Every endpoint byte at once, which keeps newcomers out; empty while anybody is attached.
+  std::optional<PinnedLock> lock_if_unattached() const;
   /// Removes the name, unless somebody is attached or the name leads elsewhere by now.
   /// True when it was removed.
   bool unlink_if_unattached();

@@ -54,12 +54,12 @@ bool register_asymmetric_fence() noexcept {
   return known == kYes;
 }
 
-void heavy_fence() noexcept {
+bool heavy_fence() noexcept {
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) != 0) {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  }
+  const bool everywhere = membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) == 0;
+  if (!everywhere) std::atomic_thread_fence(std::memory_order_seq_cst);
   std::atomic_signal_fence(std::memory_order_seq_cst);
+  return everywhere;
 }
 
 }  // namespace iq::detail

@@ -20,7 +20,7 @@ void futex_wake(const std::atomic<std::uint32_t>& word, int count) noexcept;
 bool register_asymmetric_fence() noexcept;
 
 /// The heavy side: on return every thread of every registered process has passed a full fence.
-/// Falls back to a seq_cst fence of this thread alone where membarrier is refused.
-void heavy_fence() noexcept;
+/// False where membarrier is refused: then it was a seq_cst fence of this thread alone.
+bool heavy_fence() noexcept;
 
 }  // namespace iq::detail

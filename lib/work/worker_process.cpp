@@ -78,12 +78,10 @@ std::string public_type(std::string type, Errc code) {
   return result;
 }
 
-/// Requires: called while an exception is handled.
+/// Requires: called while a C++ exception is handled.
 void describe_exception(Report& report) {
   report.head.kind = ReportKind::threw;
-  if (const std::type_info* type = abi::__cxa_current_exception_type()) {
-    report.type = readable_type(*type);
-  }
+  report.type = readable_type(*abi::__cxa_current_exception_type());
   try {
     throw;
   } catch (const Error& error) {
@@ -121,9 +119,9 @@ int work(const WorkerStart& start, const ReportSocket& reports, Report& report) 
     reports.send(report);
     start.job->run(start.worker);
     report.head.kind = ReportKind::returned;
-  } catch (const abi::__forced_unwind&) {  // pthread_exit: must not end here, so leave inside
-    leave(1);
   } catch (...) {
+    // pthread_exit unwinds without an exception and may not be caught for good: leave from here.
+    if (abi::__cxa_current_exception_type() == nullptr) leave(1);
     describe_exception(report);
   }
   reports.send(report);

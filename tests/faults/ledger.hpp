@@ -61,6 +61,7 @@ struct Ledger {
   std::array<std::atomic<std::uint8_t>, kMaxItems> returned{};   ///< its put returned
   std::array<std::atomic<std::uint8_t>, kMaxItems> delivered{};  ///< how often
   std::array<std::atomic<std::uint8_t>, kMaxItems> blamed{};     ///< highest deliveries() - 1
+  std::array<std::atomic<std::uint8_t>, kMaxItems> given_back{};  ///< by a live consumer
   std::array<std::atomic<std::uint32_t>, kMaxSlots> in_hand{};   ///< id + 1
   std::array<std::atomic<Outcome>, kMaxSlots> outcome{};
 
@@ -72,7 +73,7 @@ struct Ledger {
     const auto blame = static_cast<std::uint8_t>(deliveries - 1);
     if (blamed[item.id] < blame) blamed[item.id] = blame;
   }
-  void let_go(int slot) { in_hand[static_cast<std::size_t>(slot)] = 0; }
+  void giving_back(std::uint32_t id) { given_back[id].fetch_add(1); }
 
   std::uint32_t count_delivered() const {
     std::uint32_t count = 0;

@@ -161,6 +161,7 @@ TEST_CASE("fork: processes run out in the middle: those started are stopped, the
 }
 
 TEST_CASE("fork: 1,000 forks beside threads that hammer malloc") {
+  iqtest::limit_seconds(90);  // half a second alone, a dozen on a machine with ten other jobs
   std::atomic<bool> enough{false};
   std::vector<std::thread> hammers;
   for (int i = 0; i < 2; ++i) {

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -158,6 +159,27 @@ TEST_CASE("worker: its end is known although it has closed every descriptor it d
   const iq::WorkerFailed failed = join_failure(crew);
   CHECK(crew.results()[0].exit_code == 0);
   CHECK(crew.results()[1].exit_code == 1);
+}
+
+TEST_CASE("worker: a socket of its own under the number of the one for reports gets no report") {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+  WorkerGroup crew;
+  crew.fork(1, [&] {
+    int replaced = 0;
+    for (int fd = 0; fd < 2048; ++fd) {
+      int type = 0;
+      socklen_t bytes = sizeof type;
+      const bool is_socket = ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0;
+      if (is_socket && fd != ends[0] && fd != ends[1]) replaced += ::dup2(ends[1], fd) == fd;
+    }
+    require(replaced > 0, "there is a socket for reports");
+  });
+  CHECK(join_failure(crew).exit_code() == 0);  // that the function returned could not be told
+  char byte = 0;
+  CHECK(::recv(ends[0], &byte, 1, MSG_DONTWAIT) < 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_CASE("worker: it has the signal mask of the thread that forked it") {

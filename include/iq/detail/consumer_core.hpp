@@ -44,17 +44,19 @@ class ConsumerCore {
   bool closed() const noexcept { return closed_; }
 
   /// The step of an iteration: acknowledges `position`, whose successor is then in hand.
-  /// False: the batch ended here, or somebody wants part of it, or this is no longer our endpoint:
-  /// continue_after() decides.
+  /// False: the batch ended here, or somebody wants part of it, or this is no longer our endpoint,
+  /// or another call took the place of the step: continue_after() decides.
   bool step(Position& position) noexcept {
     ++position;
-    if (generation_word_->load(std::memory_order_relaxed) != generation_) return false;
+    if (generation_word_->load(std::memory_order_relaxed) != steppable_generation_) return false;
     // T4: one store acknowledges the last item and puts the next one in hand.
     // P4: a thief that reads this cursor sees the payload reads before it as finished.
     line_->cursor.store(kInHand | position, std::memory_order_release);
     std::atomic_signal_fence(std::memory_order_seq_cst);  // P5: the thief brings the real fence
     return below_limit(position, line_->limit.load(std::memory_order_relaxed));
   }
+  /// Allows step() from here on, until the next call of another kind.
+  void begin_steps() noexcept { steppable_generation_ = generation_; }
   /// After step() said false: ok when an item is in hand at position(), otherwise as next().
   Status continue_after(Position position, std::int64_t deadline_ns);
 
@@ -80,11 +82,12 @@ class ConsumerCore {
   /// A page that the kernel clears in every child: tells an inherited consumer from an own one.
   const std::atomic<std::uint64_t>* generation_word_ = nullptr;
   std::uint64_t generation_ = 0;
-  LaneView lane_;                    ///< of the batch
-  Position begin_ = 0;               ///< where its stamp is
-  Position end_ = 0;                 ///< where it ended when it was claimed
-  std::uint32_t attempts_ = 0;       ///< earlier deliveries (single items only)
-  std::uint32_t in_hand_count_ = 0;  ///< items handed to the user and not yet given up
+  std::uint64_t steppable_generation_ = 0;  ///< generation_ while an iterator may step, else 0
+  LaneView lane_;                           ///< of the batch
+  Position begin_ = 0;                      ///< where its stamp is
+  Position end_ = 0;                        ///< where it ended when it was claimed
+  std::uint32_t attempts_ = 0;              ///< earlier deliveries (single items only)
+  std::uint32_t in_hand_count_ = 0;         ///< items handed to the user and not yet given up
   bool leased_ = false;
   bool closed_ = false;
 };

@@ -53,7 +53,7 @@ struct SegmentHeader {
 };
 static_assert(std::is_standard_layout_v<SegmentHeader> && sizeof(SegmentHeader) <= kPageBytes);
 
-/// Bits of Control::flags. They are only ever set.
+/// Bits of Control::flags. Only ever set, but for kClosed when an abandoned queue is reopened.
 enum : std::uint32_t {
   kClosed = 1,     ///< no new producers
   kStopped = 2,    ///< blocked calls return, what is queued is dropped

@@ -1,0 +1,156 @@
+// Everybody killed, again and again, on one name: the next start works, a mismatch with the living is
+// refused with both descriptions, and /dev/shm does not fill up.
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+
+#include <iostream>
+#include <random>
+
+#include "faults/stage.hpp"
+#include "sys/shm_file.hpp"
+
+using namespace faults;
+
+namespace {
+
+/// What is under the name now: bytes that are really there, 0 when there is no such file.
+std::uint64_t bytes_in_shared_memory(const std::string& name) {
+  struct stat status {};
+  if (::stat(iq::detail::shm_path(name).c_str(), &status) != 0) return 0;
+  return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+struct Progress {
+  std::atomic<unsigned> attached{0};
+  std::atomic<unsigned> moved{0};
+  std::atomic<unsigned> refused{0};
+};
+
+/// A program that puts and gets on the queue of that name until it is killed.
+template <class T>
+void live_on(const std::string& name, const iq::Options& options, Progress& progress, bool produce) {
+  iq::IterableQueue<T> queue(iq::open_or_create, name, options);
+  ++progress.attached;
+  for (std::uint32_t id = 0;; ++id) {
+    if (produce) {
+      auto producer = queue.get_producer();
+      for (int i = 0; i < 3; ++i) {
+        if (producer.put_for(make<T>(id % 100), 1ms) == iq::Status::ok) ++progress.moved;
+      }
+    } else {
+      auto consumer = queue.get_consumer();
+      if (const auto item = consumer.get_for(1ms)) {
+        iqtest::require(whole(*item), "an item is not torn");
+        ++progress.moved;
+      }
+    }
+  }
+}
+
+template <class T>
+void one_life(const std::string& name, const iq::Options& options, std::mt19937& random) {
+  iqtest::Shared<Progress> progress;
+  std::vector<iqtest::Child> programs;
+  for (int i = 0; i < 3; ++i) {
+    const bool produce = i != 0;
+    programs.push_back(iqtest::spawn([&, produce] {
+      // Sometimes dead before it has begun.
+      if (random() % 4 == 0) iqtest::kill_at("attach_after_live", 1 + static_cast<int>(random() % 3));
+      live_on<T>(name, options, *progress, produce);
+    }));
+    random.discard(2);
+  }
+  const unsigned enough = random() % 12;
+  const auto all_dead = [&] {
+    return std::ranges::all_of(programs, [](auto& p) { return iqtest::has_ended(p.pid()); });
+  };
+  CHECK(iqtest::wait_until([&] { return progress->moved >= enough || all_dead(); }));
+  for (iqtest::Child& program : programs) program.kill();
+  for (iqtest::Child& program : programs) CHECK(program.wait().signal == SIGKILL);
+}
+
+template <class T>
+std::string refusal(const std::string& name) {
+  try {
+    iq::IterableQueue<T> queue(iq::open_or_create, name);
+  } catch (const iq::WrongType& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("Restart: everybody killed 200 times on one name, the next start works every time") {
+  iqtest::limit_seconds(60);
+  const std::string name = iqtest::temp_name("restart");
+  std::mt19937 random(20);
+  std::uint64_t most = 0;
+  for (int life = 0; life < 200; ++life) {
+    const iq::Options options{.capacity = std::uint64_t{4} << random() % 4,
+                              .bytes_per_producer = std::uint64_t{1024} << random() % 3,
+                              .max_deliveries = 14};
+    if (random() % 2 == 0) {
+      one_life<Text>(name, options, random);
+    } else {
+      one_life<Fixed>(name, options, random);
+    }
+    most = std::max(most, bytes_in_shared_memory(name));
+  }
+  std::cout << "  at most " << most / 1024 << " KiB in /dev/shm\n";
+  CHECK(most < 16u << 20);
+  iq::remove(name);
+}
+
+TEST_CASE("Restart: dead users' queue of another type is replaced, living users' is refused") {
+  const std::string name = iqtest::temp_name("types");
+  {
+    iq::IterableQueue<Text> living(iq::create_only, name);
+    const std::string text = refusal<Fixed>(name);
+    CHECK(text.find("Fixed") != std::string::npos);
+    CHECK(text.find("Text") != std::string::npos);
+  }
+  iqtest::Gate made;
+  iqtest::Child owner = iqtest::spawn([&] {
+    iq::IterableQueue<Text> queue(iq::open_or_create, name);
+    auto producer = queue.get_producer();
+    producer.put(make<Text>(1));
+    made.post();
+    for (;;) ::pause();
+  });
+  made.wait();
+  owner.stop();  // stopped is not dead
+  CHECK(!refusal<Fixed>(name).empty());
+  owner.kill_and_wait();
+  iq::IterableQueue<Fixed> queue(iq::open_or_create, name);
+  auto producer = queue.get_producer();
+  producer.put(make<Fixed>(2));
+  producer.close();
+  queue.close();
+  auto consumer = queue.get_consumer();
+  CHECK(consumer.get()->id == 2);
+  CHECK(!consumer.get());
+}
+
+TEST_CASE("Restart: a stopped queue's name is free for the next start, whatever was dropped") {
+  const std::string name = iqtest::temp_name("stopped");
+  {
+    iq::IterableQueue<Text> queue(iq::open_or_create, name);
+    auto producer = queue.get_producer();
+    producer.put(make<Text>(1));
+    queue.stop();
+    CHECK(queue.stats().dropped == 1);
+  }
+  CHECK(bytes_in_shared_memory(name) == 0);  // the last to leave took the name along
+  iq::IterableQueue<Text> queue(iq::open_or_create, name);
+  auto producer = queue.get_producer();
+  CHECK(producer.try_put(make<Text>(2)) == iq::Status::ok);
+  auto consumer = queue.get_consumer();
+  const auto item = consumer.try_get();
+  REQUIRE(item.status() == iq::Status::ok);
+  CHECK(item->id == 2);
+  consumer.ack();
+  producer.close();
+  queue.close();
+}
