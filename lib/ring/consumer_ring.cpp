@@ -104,7 +104,8 @@ Status ConsumerCore::continue_after(Position position, std::int64_t deadline_ns)
   auto& ring = static_cast<ConsumerRing&>(*this);
   ring.require_usable();
   // Somebody called get(), ack() or the like in between: the iterator's position is history.
-  if (steppable_generation_ == 0) return next(deadline_ns);
+  const bool inside = leased_ && position - begin_ <= end_ - begin_;
+  if (steppable_generation_ == 0 || !inside) return next(deadline_ns);
   return ring.after_step(position, deadline_ns);
 }
 

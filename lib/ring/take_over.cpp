@@ -105,9 +105,11 @@ bool ConsumerRing::take_over(const LaneView& lane, const Boundary& lease, std::i
     return false;
   }
   if (now - suspect_.since_ns < kStealAfterNs) return false;
-  // A thief that is pending and does not go on is replaced; the owner's own seal is left alone.
-  if (limit_tag(limit) == owner + 1) return false;
+  // A thief that is pending and does not go on is replaced; a seal and a nudge are left alone.
+  if (limit_tag(limit) == owner + 1 || limit_tag(limit) == kLimitTagMask) return false;
   const Position from = limit_tag(limit) == 0 ? end - (rest + 1) / 2 : limit_at;
+  // A stale thief may have put a limit that is no place in this lease: its owner will mend it.
+  if (from - begin - 1 >= lease.items - std::uint64_t{1}) return false;
   return steal(lane, lease, limit, from);
 }
 
@@ -118,7 +120,8 @@ void ConsumerRing::cancel_steal(EndpointLine& line, const LaneView& lane, const 
   const Boundary now = look_at(lane, lease.position, lease.position + kMaxBatch);
   const bool same =
       now.stamped && now.stamp.state == StampState::leased && now.stamp.owner == lease.stamp.owner;
-  const Position end = lease.position + (same ? now.items : lease.items);
+  if (!same) return;  // another batch by now: its owner finds our word and knows better
+  const Position end = lease.position + now.items;
   line.limit.compare_exchange_strong(pending, settled_limit(end), std::memory_order_acq_rel);
 }
 

@@ -146,7 +146,7 @@ TEST_CASE("Descriptors: a process that closed all of them keeps its lease and go
   stage.put(0, 3);
   iqtest::Gate ready;
   iqtest::Flag go;
-  const int owner = stage.help([&](S& s, int slot) {
+  stage.help([&](S& s, int slot) {
     auto queue = s.open();
     auto consumer = queue.get_consumer();
     s.consume(consumer, slot, 1);

@@ -61,7 +61,7 @@ void one_life(const std::string& name, const iq::Options& options, std::mt19937&
     }));
     random.discard(2);
   }
-  const unsigned enough = random() % 12;
+  const auto enough = static_cast<unsigned>(random() % 12);
   const auto all_dead = [&] {
     return std::ranges::all_of(programs, [](auto& p) { return iqtest::has_ended(p.pid()); });
   };

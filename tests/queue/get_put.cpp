@@ -37,6 +37,14 @@ void check_kept(std::chrono::nanoseconds took, std::chrono::nanoseconds asked) {
   CHECK(took < asked + 5s);
 }
 
+/// The clock's earliest point, in a way that the compiler cannot look through.
+template <class C>
+typename C::time_point earliest() {
+  using TimePoint = typename C::time_point;
+  volatile typename C::rep count = TimePoint::min().time_since_epoch().count();
+  return TimePoint(typename C::duration(count));
+}
+
 template <class T>
 T value(int i) {
   if constexpr (std::is_same_v<T, std::string>) return std::string(200, 'v') + std::to_string(i);
@@ -130,9 +138,9 @@ TEST_CASE("time-outs: the earliest point in time has passed, on every clock") {
   std::thread rescue([&] {  // so that a wait for ever is a failed check
     if (!iqtest::wait_until([&] { return returned.load(); }, 3)) q.queue.stop();
   });
-  CHECK(q.consumer.get_until(Clock::time_point::min()).status() == Status::timeout);
-  CHECK(q.consumer.get_until(std::chrono::system_clock::time_point::min()).status() ==
-        Status::timeout);
+  CHECK(q.consumer.get_until(earliest<Clock>()).status() == Status::timeout);
+  CHECK(q.consumer.get_until(earliest<std::chrono::system_clock>()).status() == Status::timeout);
+  CHECK(q.producer.put_until(1, earliest<Clock>()) != Status::timeout);  // there is room
   returned = true;
   rescue.join();
 }
