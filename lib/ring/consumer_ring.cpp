@@ -67,7 +67,7 @@ Status ConsumerCore::next(std::int64_t deadline_ns) {
   steppable_generation_ = 0;
   if (!leased_) return ring.acquire(ring.want_, deadline_ns);
   const Position position = this->position() + in_hand_count_;
-  line_->cursor.store(kInHand | position, std::memory_order_release);  // T4, P4
+  line_->cursor.store(kInHand | position, std::memory_order_release);  // T4
   ring.unseal_limit();
   std::atomic_signal_fence(std::memory_order_seq_cst);  // P5
   return ring.after_step(position, deadline_ns);
@@ -140,9 +140,9 @@ bool ConsumerRing::resolve_limit(Position position) noexcept {
   }
 }
 
-// Learns from a limit word where the batch ends by now. A settled word and our own seal say it. A
-// stranger's pending word does not, but it was put there when the stamp said where the batch ends,
-// and the stamp cannot change before it is decided: so the stamp says it.
+// I3: learns from a limit word where the batch ends by now. A settled word and our own seal say it.
+// A stranger's pending word does not, but it was put there when the stamp said where the batch
+// ends, and the stamp cannot change before it is decided: so the stamp says it.
 void ConsumerRing::shrink_to(Position position, std::uint64_t word) noexcept {
   Position end = limit_end(word, position);
   if (limit_tag(word) != 0 && limit_tag(word) != tag() && end_ - begin_ > 1) {
@@ -154,7 +154,7 @@ void ConsumerRing::shrink_to(Position position, std::uint64_t word) noexcept {
 void ConsumerRing::finish_batch() noexcept {
   IQ_KILL_POINT(finish_before_done);
   const auto items = static_cast<std::uint32_t>(end_ - begin_);
-  // T5, P3: our reads of the slots come before their reuse by the producer.
+  // T5, I2, P3: our reads of the slots come before their reuse by the producer.
   lane_.stamp(begin_).store(pack_stamp(lane_.lap(begin_), items, tag(), StampState::done),
                             std::memory_order_release);
   IQ_KILL_POINT(finish_after_done);

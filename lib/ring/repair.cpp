@@ -1,8 +1,8 @@
 // Repair of a dead endpoint, by whoever would have waited for it.
 //
-// Holding both lock bytes of the endpoint makes the caller its only repairer. Every step may be the
-// last one of a repairer that is killed too: the lock goes with it and the next one does the same
-// again. So a lease is rewritten from its last item to its first stamp, which goes last.
+// Holding both lock bytes of the endpoint makes the caller its only repairer (I1). Every step may
+// be the last one of a repairer that is killed too: the lock goes with it and the next one does the
+// same again. So a lease is rewritten from its last item to its first stamp, which goes last.
 #include <algorithm>
 #include <cstring>
 
@@ -111,8 +111,9 @@ class ConsumerRepair {
     }
   }
 
-  // A thief may be at work on this lease. Sealing it with the dead's own tag decides it for good:
-  // nobody opens it again before the endpoint is attached anew. Returns the items that are left.
+  // I3: a thief may be at work on this lease. Sealing it with the dead's own tag decides it for
+  // good: nobody opens it again before the endpoint is attached anew. Returns the items that are
+  // left.
   std::uint32_t seal(const LaneView& lane, const Boundary& b) noexcept {
     if (line_.lane.load(std::memory_order_acquire) != lane.index) return b.items;
     Position end = 0;

@@ -37,7 +37,8 @@ std::optional<Fd> open_named(std::string_view name);
 std::optional<FileId> named_file_id(std::string_view name);
 
 /// Removes the name if it (still) stands for `id`. True when it was removed.
-/// The caller holds the gate byte of the file, so that nobody replaces it in between.
+/// Nobody replaces it in between if the caller holds all endpoint bytes of the file; without them
+/// (iq::remove) the name of a successor may go.
 bool unlink_name(std::string_view name, FileId id);
 
 /// Reserves the pages of [offset, offset + bytes): "needs N, has M" here, never SIGBUS later.

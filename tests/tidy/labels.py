@@ -9,7 +9,7 @@ in backticks, under a heading with the words "kill points".
 import re
 
 PROTOCOL = 'docs/protocol.md'
-PROTOCOL_REQUIRED = False  # set when the document has landed: from then on its absence is an error
+PROTOCOL_REQUIRED = True  # set when the document has landed: from then on its absence is an error
 
 LABEL = re.compile(r'\b([TIPW])(\d+)(?:\s*(?:\.\.|…|–)\s*\1(\d+))?\b')
 DEFINITION = re.compile(r'^(?:\|\s*(?:\*\*)?|(?:[-*] )?\*\*)([TIPW]\d+)\b')

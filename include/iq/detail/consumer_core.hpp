@@ -50,7 +50,6 @@ class ConsumerCore {
     ++position;
     if (generation_word_->load(std::memory_order_relaxed) != steppable_generation_) return false;
     // T4: one store acknowledges the last item and puts the next one in hand.
-    // P4: a thief that reads this cursor sees the payload reads before it as finished.
     line_->cursor.store(kInHand | position, std::memory_order_release);
     std::atomic_signal_fence(std::memory_order_seq_cst);  // P5: the thief brings the real fence
     return below_limit(position, line_->limit.load(std::memory_order_relaxed));

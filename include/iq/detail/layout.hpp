@@ -80,18 +80,19 @@ struct Control {
   Shared<std::uint32_t> stop_text_state;  ///< 0 none, 1 being written, 2 ready
 
   /// raised:32 | seen:32. Raised after an orphan became visible; consumers look while they differ.
+  /// T24, P11
   alignas(kLineBytes) Shared<std::uint64_t> attention;
 
   /// Counts registrations, so that a scan of `life` can tell that it was overtaken (P8).
   alignas(kLineBytes) Shared<std::uint64_t> producer_epoch;
   Shared<std::uint64_t> consumer_epoch;
 
-  /// Whoever advances it may sweep the endpoints for dead ones (waiters whose sleep timed out).
+  /// Whoever advances it may sweep the endpoints for dead ones (waiters, T26).
   alignas(kLineBytes) Shared<std::uint64_t> probe_turn;
 
   /// One bit per word of `waiters` that may be non-zero. The only line of these that put reads.
   alignas(kLineBytes) Shared<std::uint64_t> waiters_summary;
-  /// One bit per endpoint whose consumer sleeps or is about to.
+  /// One bit per endpoint whose consumer sleeps or is about to. T22, W1
   alignas(kLineBytes) Shared<std::uint64_t> waiters[kWaiterWords];
 
   // Counters for stats(), written by repair and the cold paths only.
