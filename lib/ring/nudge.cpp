@@ -29,11 +29,15 @@ void nudge_consumers(Segment& segment) noexcept {
     const LaneView lane = segment.lane(i);
     const Position claim = lane.control->claim.load(std::memory_order_acquire);
     Position position = walk_start(lane, claim);
-    while (walk(lane, position, claim, [&](const Boundary& b) {
-             if (b.stamp.state == StampState::leased) nudge_owner(segment, b);
-             return Walk::on;
-           }) == Walked::unstamped) {
-      ++position;  // a late claimer looks at the flags itself
+    for (int tries = 0; tries < 8 && position != claim;) {
+      const Walked ended = walk(lane, position, claim, [&](const Boundary& b) {
+        if (b.stamp.state == StampState::leased) nudge_owner(segment, b);
+        return Walk::on;
+      });
+      if (ended == Walked::unstamped) ++position;  // a late claimer looks at the flags itself
+      if (ended != Walked::overtaken) continue;
+      ++tries;
+      position = walk_start(lane, claim);
     }
   }
 }

@@ -172,6 +172,7 @@ void repair_producer(Segment& segment, std::uint32_t endpoint, std::uint32_t inc
     const LaneView lane = segment.lane(i);
     if (lane.control->owner.load(std::memory_order_acquire) != owner) continue;
     lane.control->room_wait.store(0, std::memory_order_relaxed);
+    raise_attention(segment, lane);  // it may have made an orphan while it waited (T7)
     lane.control->owner.store(0, std::memory_order_release);  // T18, P9
     IQ_KILL_POINT(repair_after_owner);
   }

@@ -82,6 +82,8 @@ void feed_a_sleeper(S& stage) {
       s.put(producer, id, 1);
     }
   });
+  iqtest::require(iqtest::wait_until([&] { return stage.queue.producers() == 2; }),
+                  "the feeder has its producer");
 }
 
 void sleep_for_each_item(S& stage) {

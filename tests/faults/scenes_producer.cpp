@@ -80,6 +80,44 @@ void sleep_and_consume(Stage<T>& stage) {
   stage.help([](Stage<T>& s, int slot) { s.consume_all(slot); });
 }
 
+// A claimer stops before it stamps the victim's oldest item, and nobody else looks: the victim must
+// free the place itself.
+template <class T>
+void claim_and_stop(Stage<T>& stage) {
+  stage.help([](Stage<T>& s, int slot) {
+    const auto full = [&] { return s.spy->lanes_used() > 1 && s.spy->lane(1).control->tail >= 4; };
+    const auto begun = [&] { return full() || s.victim_ended.is_set(); };
+    iqtest::require(iqtest::wait_until(begun), "the victim has put or ended");
+    if (!full()) return;
+    RawConsumer consumer(s.name);
+    iqtest::kill_at("claim_after_cas", 1, iqtest::KillAction::stop);
+    if (consumer.take(4)) s.note_in_hand(consumer, slot);
+    consumer.ring().close(iq::detail::Leave::acknowledge);
+  });
+  stage.help([](Stage<T>& s, int slot) {
+    const auto freed = [&] { return s.spy->control().attention != 0 || s.victim_ended.is_set(); };
+    iqtest::require(iqtest::wait_until(freed), "the victim frees its place or ends");
+    s.consume_all(slot);
+  });
+}
+
+template <class T>
+void let_the_claimer_go_on(Stage<T>& stage) {
+  iqtest::Child& claimer = stage.helpers.front();
+  const auto over = [&] {
+    claimer.cont();
+    return iqtest::has_ended(claimer.pid());
+  };
+  iqtest::require(iqtest::wait_until(over), "the claimer ends");
+}
+
+template <class T>
+void put_one_too_many(Stage<T>& stage) {
+  auto queue = stage.open();
+  auto producer = queue.get_producer();
+  stage.put(producer, 0, 5);
+}
+
 }  // namespace
 
 template <class T>
@@ -97,6 +135,8 @@ std::vector<Scene<T>> producer_scenes() {
        S::nothing, true},
       {"put into a used lane", small_queue(8), leave_lanes_behind<T>, put_and_close<T>,
        S::nothing, true},
+      {"put behind a stopped claimer", small_queue(4), claim_and_stop<T>, put_one_too_many<T>,
+       let_the_claimer_go_on<T>, true},
   };
 }
 

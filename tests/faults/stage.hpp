@@ -8,7 +8,6 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "faults/describe.hpp"
@@ -45,19 +44,19 @@ class RawConsumer {
   RawConsumer(const RawConsumer&) = delete;
   RawConsumer& operator=(const RawConsumer&) = delete;
 
-  /// Claims `want` items where they lie together; the first is in hand.
+  /// Claims `want` items where they lie together; the first is in hand. False at the end.
   bool take(std::uint32_t want) {
-    const std::int64_t deadline = iq::detail::deadline_after(kBound);
-    const bool first = std::exchange(first_, false);
-    return (first ? ring().acquire(want, deadline) : ring().next_for(want, deadline)) ==
-           iq::Status::ok;
+    try {
+      return ring().next_for(want, iq::detail::deadline_after(kBound)) == iq::Status::ok;
+    } catch (const iq::ProducerDied&) {
+      return false;
+    }
   }
   iq::detail::ConsumerRing& ring() { return static_cast<iq::detail::ConsumerRing&>(*handle_); }
 
  private:
   std::shared_ptr<iq::detail::QueueCore> queue_;
   iq::detail::ConsumerHandle handle_;
-  bool first_ = true;
 };
 
 template <class T>
