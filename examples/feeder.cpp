@@ -120,6 +120,7 @@ bool run(const Options& options) {
   iq::Consumer<Job> rest = queue.get_consumer();
   while (rest.get()) {
   }
+  queue.drop_parked();  // they are in the book; a name with parked items in it stays
   answers.close();
   for (const Answer& late : in) book.enter(late);
   book.print();

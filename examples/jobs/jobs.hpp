@@ -35,8 +35,7 @@ inline iq::IterableQueue<Job> open_jobs(const std::string& name) {
 
 inline iq::IterableQueue<Answer> open_answers(const std::string& name) {
   // Workers may die: the feeder sees by the ids that nothing is missing.
-  return {iq::open_or_create, name + "-answers",
-          {.on_producer_death = iq::OnProducerDeath::end}};
+  return {iq::open_or_create, name + "-answers", {.on_producer_death = iq::OnProducerDeath::end}};
 }
 
 }  // namespace jobs

@@ -48,8 +48,8 @@ class Readers {
     for (Reader& reader : readers_) {
       try {
         reader.group.join();
-      } catch (const iq::WorkerFailed& failed) {
-        if (!reader.was_killed || failed.signal() != SIGKILL) throw;
+      } catch (const iq::WorkerFailed&) {
+        if (!reader.was_killed) throw;
       }
     }
   }

@@ -1,16 +1,12 @@
-// Who is alive: stopped, slow, half dead and forked processes, threads that end, descriptors that are
-// closed. A false "dead" would double items, a false "alive" would keep them for ever.
+// Who is alive: stopped and slow processes, zombies, namespaces. A false "dead" would double items,
+// a false "alive" would keep them for ever.
 #include <doctest/doctest.h>
 
 #include <sched.h>
-#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <thread>
-
 #include "faults/stage.hpp"
-#include "sys/shm_file.hpp"
 
 using namespace faults;
 
@@ -19,7 +15,9 @@ namespace {
 using S = Stage<Text>;
 constexpr double kStoppedS = 2;
 
-iq::Options options() { return {.capacity = 16, .bytes_per_producer = 1 << 15, .max_deliveries = 3}; }
+iq::Options options() {
+  return {.capacity = 16, .bytes_per_producer = 1 << 15, .max_deliveries = 3};
+}
 
 /// Watches for `seconds` that nobody is repaired, while others look after the queue all the time.
 bool nobody_is_repaired(S& stage, double seconds) {

@@ -92,7 +92,7 @@ TEST_CASE("Consumer: killed with an item in hand, that one comes again once and 
   CHECK(stage.queue.stats().redelivered == 1);
 }
 
-TEST_CASE("Consumer: killed between the last acknowledgement and the freeing, nothing comes again") {
+TEST_CASE("Consumer: killed between acknowledgement and freeing, nothing comes again") {
   for (const char* point : {"finish_before_done", "finish_after_done"}) {
     S stage("finished", options(4));
     stage.put(0, 4);

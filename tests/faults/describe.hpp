@@ -23,7 +23,10 @@ inline void describe_lane(std::ostream& out, const iq::detail::LaneView& lane) {
     const auto stamp = iq::detail::Stamp::unpack(word);
     const std::int64_t lap = iq::detail::compare_lap(word, lane.lap(p));
     out << "  " << p << ' ' << kStates[static_cast<std::size_t>(stamp.state) % 7] << " k "
-        << stamp.k << " owner " << stamp.owner << (lap < 0 ? " (old)" : lap > 0 ? " (new)" : "")
+        << stamp.k << " owner " << stamp.owner
+        << (lap < 0   ? " (old)"
+            : lap > 0 ? " (new)"
+                      : "")
         << '\n';
   }
 }

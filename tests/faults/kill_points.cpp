@@ -17,7 +17,7 @@
 namespace faults {
 namespace {
 
-constexpr int kDeepest = 3;      // nth passings
+constexpr int kDeepest = 3;  // nth passings
 constexpr int kRunners = 4;
 
 struct Passed {

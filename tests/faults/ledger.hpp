@@ -58,11 +58,11 @@ T make(std::uint32_t id) {
 enum class Outcome : unsigned char { running, ended, producer_died, producer_failed, stopped };
 
 struct Ledger {
-  std::array<std::atomic<std::uint8_t>, kMaxItems> returned{};   ///< its put returned
-  std::array<std::atomic<std::uint8_t>, kMaxItems> delivered{};  ///< how often
-  std::array<std::atomic<std::uint8_t>, kMaxItems> blamed{};     ///< highest deliveries() - 1
+  std::array<std::atomic<std::uint8_t>, kMaxItems> returned{};    ///< its put returned
+  std::array<std::atomic<std::uint8_t>, kMaxItems> delivered{};   ///< how often
+  std::array<std::atomic<std::uint8_t>, kMaxItems> blamed{};      ///< highest deliveries() - 1
   std::array<std::atomic<std::uint8_t>, kMaxItems> given_back{};  ///< by a live consumer
-  std::array<std::atomic<std::uint32_t>, kMaxSlots> in_hand{};   ///< id + 1
+  std::array<std::atomic<std::uint32_t>, kMaxSlots> in_hand{};    ///< id + 1
   std::array<std::atomic<Outcome>, kMaxSlots> outcome{};
 
   template <class T>

@@ -100,7 +100,7 @@ TEST_CASE("Wake: a consumer killed before it wakes the producer, that one goes o
   judge_times("killed before the producer's wake", ms);
 }
 
-TEST_CASE("Wake: all waiters but one killed with the wake that they got, that one goes on in 60 ms") {
+TEST_CASE("Wake: all waiters but one killed with a wake, that one goes on in 60 ms") {
   std::vector<double> ms;
   for (int i = 0; i < kTries; ++i) {
     S stage("swallowed", {.capacity = 8});

@@ -21,7 +21,7 @@ struct Scene {
 };
 
 template <class T>
-std::vector<Scene<T>> producer_scenes();  // put, waiting for room, the end of a producer
+std::vector<Scene<T>> producer_scenes();     // put, waiting for room, the end of a producer
 std::vector<Scene<Text>> consumer_scenes();  // claims, steps, acknowledging, sleeping
 std::vector<Scene<Text>> rivalry_scenes();   // orphans, seizing, take-over, parking
 std::vector<Scene<Text>> repair_scenes();    // repair of each kind of dead, alone and racing
@@ -29,6 +29,16 @@ std::vector<Scene<Text>> queue_scenes();     // create, close, stop, leave
 
 inline iq::Options small_queue(std::uint64_t capacity, std::uint32_t max_deliveries = 14) {
   return {.capacity = capacity, .bytes_per_producer = 2048, .max_deliveries = max_deliveries};
+}
+
+/// Lets a helper that stops at a kill point go on, or ends it where it did not come so far because
+/// the victim had died before.
+inline void go_on_or_end(const iqtest::Child& helper) {
+  if (iqtest::stopped(helper.pid(), 0.05)) {
+    helper.cont();
+  } else {
+    helper.kill();
+  }
 }
 
 /// A helper that takes one item each time the victim sleeps for want of room.

@@ -1,5 +1,5 @@
-// Scenes of repair: the victim is the repairer, or the queue's director. What it leaves half done the
-// next one, or the one that races it, completes.
+// Scenes of repair: what a killed repairer leaves half done the next one, or the one that races it,
+// completes. And scenes of the queue itself: create, close, stop, leave.
 #include "faults/scenes.hpp"
 
 namespace faults {
@@ -17,11 +17,10 @@ void repair_and_consume(S& stage) {
 }
 
 void race_another_repairer(S& stage) {
-  const int rival = stage.help([](S& s, int) {
+  stage.help([](S& s, int) {
     while (!s.victim_ended.is_set()) s.sweep();
     s.sweep();
   });
-  (void)rival;
 }
 
 // Six items: two finished, one in hand, three not begun. And three with no stamp.

@@ -74,22 +74,12 @@ void step_past_a_thief(S& stage) {
   RawConsumer consumer(stage.name);
   stage.take_batch(consumer, S::kVictim, 8);
   const auto& limit = stage.spy->endpoint(consumer.ring().attachment().index()).limit;
-  iqtest::require(
-      iqtest::wait_until([&] { return iq::detail::limit_tag(limit.load()) != 0; }),
-      "a thief announces itself");
+  iqtest::require(iqtest::wait_until([&] { return iq::detail::limit_tag(limit.load()) != 0; }),
+                  "a thief announces itself");
   for (int i = 1; i < 8; ++i) stage.take_batch(consumer, S::kVictim, 1);
 }
 
-void end_the_thief(S& stage) {
-  for (iqtest::Child& helper : stage.helpers) {
-    // It may not have come to its stop: the victim died before there was something to steal.
-    if (iqtest::stopped(helper.pid(), 0.05)) {
-      helper.cont();
-    } else {
-      helper.kill();
-    }
-  }
-}
+void end_the_thief(S& stage) { go_on_or_end(stage.helpers.front()); }
 
 // ---- parking ----
 
@@ -147,8 +137,8 @@ std::vector<Scene<Text>> rivalry_scenes() {
        consume_what_comes, let_helpers_go_on},
       {"take over a batch", small_queue(16), stop_in_a_batch, consume_what_comes,
        let_helpers_go_on},
-      {"go on although somebody wants the batch", small_queue(16), start_a_thief,
-       step_past_a_thief, end_the_thief},
+      {"go on although somebody wants the batch", small_queue(16), start_a_thief, step_past_a_thief,
+       end_the_thief},
       {"park an orphan", small_queue(16, 1), poison_one, consume_what_comes, nothing},
       {"park what is given back", small_queue(16, 1), put_five, give_back_poison, nothing},
       {"requeue what is parked", small_queue(16, 1), park_some, requeue, nothing},

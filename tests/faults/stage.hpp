@@ -23,7 +23,7 @@ namespace faults {
 using namespace std::chrono_literals;
 
 inline constexpr auto kBound = 5s;               // for calls that must come back
-inline constexpr std::uint32_t kFurther = 1024;    // ids of the items after the fault
+inline constexpr std::uint32_t kFurther = 1024;  // ids of the items after the fault
 
 /// A consumer with the claim sizes that a test asks for, leaving the batch open to thieves.
 class RawConsumer {

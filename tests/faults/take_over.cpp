@@ -22,7 +22,7 @@ int thief_stopped_at(S& stage, const char* point) {
 
 }  // namespace
 
-TEST_CASE("Take-over: a thief between word and deed and a repairer of a leaving owner take nothing twice") {
+TEST_CASE("Take-over: a late thief and a leaving owner's repairer take nothing twice") {
   S stage("robbed", {.capacity = 16, .max_deliveries = 14});
   stage.put(0, 8);
   iqtest::Gate leave;
@@ -73,7 +73,7 @@ TEST_CASE("Take-over: what a killed thief had taken and not stamped is had by ot
 
 // An orphan that lies behind a position without a stamp must not keep a consumer so busy with
 // looking for it that it forgets its deadline, and what it could do about that position.
-TEST_CASE("Take-over: an orphan behind an unstamped position does not make a get overrun its time") {
+TEST_CASE("Take-over: an orphan behind an unstamped position makes no get overrun its time") {
   S stage("behind", {.capacity = 16, .max_deliveries = 14});
   stage.put(0, 8);
   const int late = stage.help([](S& s, int slot) {

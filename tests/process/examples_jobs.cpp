@@ -1,11 +1,12 @@
 // feeder and worker: two programs that meet by name.
 #include <csignal>
 #include <cstdio>
+#include <map>
 
 #include <iq/iq.hpp>
 
-#include "examples/jobs/jobs.hpp"
 #include "examples_programs.hpp"
+#include "jobs/jobs.hpp"
 
 using iqtest::Program;
 
@@ -69,8 +70,9 @@ TEST_CASE("feeder, then worker: each job is answered once, both exit, the names 
   CHECK(working.wait().ok());
   const Printed printed = read_feeder(feeding.out());
   CHECK(printed.deliveries.size() == 300);
-  CHECK(printed.last == "300 jobs answered, 0 of them delivered again, 0 answered again, "
-                        "total 515100");
+  CHECK(printed.last ==
+        "300 jobs answered, 0 of them delivered again, 0 answered again, "
+        "total 515100");
 }
 
 TEST_CASE("three workers, then feeder: each job is answered once, all exit, the names are gone") {
@@ -90,6 +92,7 @@ TEST_CASE("a worker killed -9 with a job in hand: that one job is delivered agai
   Program feeding(feeder(name, 200));
   REQUIRE(has_job(victim));
   Program one(worker(name)), two(worker(name));
+  REQUIRE(workers_are_there(name, 3));  // before the end can come
   victim.child().kill_and_wait();
   CHECK(feeding.wait().ok());
   CHECK(one.wait().ok());

@@ -56,7 +56,7 @@ int count_until_throw(iq::Consumer<int>& consumer, const std::function<void(cons
 
 }  // namespace
 
-TEST_CASE("died: everything drains, then loop and gets throw ProducerDied with its pid, each time") {
+TEST_CASE("died: all drains, then loops and gets throw ProducerDied with its pid, each time") {
   Named n;
   iqtest::Gate told;
   auto consumer = n.queue.get_consumer();
@@ -192,7 +192,7 @@ TEST_CASE("one of several died: what the others put, also afterwards, is deliver
   CHECK_THROWS_AS(consumer.get(), iq::ProducerDied);
 }
 
-TEST_CASE("worker that throws: its producer failed, join tells the type and text, nothing is lost") {
+TEST_CASE("worker that throws: its producer failed, join tells type and text, nothing is lost") {
   Queue queue;
   auto consumer = queue.get_consumer();
   iq::WorkerGroup crew;

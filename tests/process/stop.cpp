@@ -164,7 +164,8 @@ TEST_CASE("forgotten close: workers of an anonymous queue end when its object is
   crew.join();
 }
 
-TEST_CASE("forgotten close: an anonymous queue ends for its workers when another worker dies last") {
+TEST_CASE(
+    "forgotten close: the object gone, the last producer a killed worker: it ends and tells") {
   // The only producer is a worker's, the queue object is gone, and the worker is killed.
   std::optional<Queue> queue(std::in_place);
   auto consumer = queue->get_consumer();
@@ -186,7 +187,13 @@ TEST_CASE("forgotten close: an anonymous queue ends for its workers when another
 TEST_CASE("forgotten close: join closes the anonymous queues of its workers") {
   Queue queue;
   iq::WorkerGroup crew;
-  crew.fork(3, [](iq::Consumer<int> in) { for ([[maybe_unused]] const int item : in) {} }, queue);
+  crew.fork(
+      3,
+      [](iq::Consumer<int> in) {
+        for ([[maybe_unused]] const int item : in) {
+        }
+      },
+      queue);
   queue.get_producer().put(1);
   crew.join();
   CHECK(queue.is_closed());

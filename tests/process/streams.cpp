@@ -110,7 +110,8 @@ TEST_CASE("17 producers x 10, 13 consumers: 170 items, each once, all 13 loops e
   crew.fork(
       13,
       [&](iq::Consumer<Item> in) {
-        for (const Item& item : in) ++(*seen)[static_cast<std::size_t>(item.producer * 10 + item.number)];
+        for (const Item& item : in)
+          ++(*seen)[static_cast<std::size_t>(item.producer * 10 + item.number)];
         iqtest::require(!in.get().has_value(), "the end is sticky");
         ++*ended;
       },

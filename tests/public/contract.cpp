@@ -19,27 +19,49 @@ namespace {
 using namespace std::chrono_literals;
 
 template <class E>
-concept Puts = requires(E& e) { e.put(1); };
+concept Puts = requires(E& e) {
+  e.put(1);
+};
 template <class E>
-concept TriesToPut = requires(E& e) { e.try_put(1); };
+concept TriesToPut = requires(E& e) {
+  e.try_put(1);
+};
 template <class E>
-concept PutsFor = requires(E& e) { e.put_for(1, 1s); };
+concept PutsFor = requires(E& e) {
+  e.put_for(1, 1s);
+};
 template <class E>
-concept PutsUntil = requires(E& e) { e.put_until(1, std::chrono::steady_clock::now()); };
+concept PutsUntil = requires(E& e) {
+  e.put_until(1, std::chrono::steady_clock::now());
+};
 template <class E>
-concept PutsAll = requires(E& e, std::vector<int> v) { e.put_all(v); };
+concept PutsAll = requires(E& e, std::vector<int> v) {
+  e.put_all(v);
+};
 template <class E>
-concept Gets = requires(E& e) { e.get(); };
+concept Gets = requires(E& e) {
+  e.get();
+};
 template <class E>
-concept TriesToGet = requires(E& e) { e.try_get(); };
+concept TriesToGet = requires(E& e) {
+  e.try_get();
+};
 template <class E>
-concept GetsFor = requires(E& e) { e.get_for(1s); };
+concept GetsFor = requires(E& e) {
+  e.get_for(1s);
+};
 template <class E>
-concept GetsUntil = requires(E& e) { e.get_until(std::chrono::steady_clock::now()); };
+concept GetsUntil = requires(E& e) {
+  e.get_until(std::chrono::steady_clock::now());
+};
 template <class E>
-concept GetsSome = requires(E& e) { e.get_some(3); };
+concept GetsSome = requires(E& e) {
+  e.get_some(3);
+};
 template <class E>
-concept Begins = requires(E& e) { e.begin(); };
+concept Begins = requires(E& e) {
+  e.begin();
+};
 
 using Producer = iq::Producer<int>;
 using Consumer = iq::Consumer<int>;
@@ -58,9 +80,9 @@ static_assert(!Puts<Queue> && !Gets<Queue> && !Begins<Queue>);
 
 // A2: endpoints and queues move and do not copy, and come from a queue only.
 template <class T>
-constexpr bool kMoveOnly = std::is_nothrow_move_constructible_v<T> &&
-                           std::is_nothrow_move_assignable_v<T> &&
-                           !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T>;
+constexpr bool kMoveOnly =
+    std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_move_assignable_v<T> &&
+    !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T>;
 static_assert(kMoveOnly<Producer> && kMoveOnly<Consumer> && kMoveOnly<Queue>);
 static_assert(kMoveOnly<Consumer::Iterator>);
 static_assert(!std::is_default_constructible_v<Producer>);
@@ -71,8 +93,8 @@ static_assert(std::same_as<Consumer::value_type, int> && std::same_as<Queue::val
 static_assert(std::same_as<decltype(std::declval<Consumer&>().get()), std::optional<int>>);
 static_assert(std::same_as<decltype(std::declval<Consumer&>().try_get()), iq::Result<int>>);
 static_assert(std::same_as<decltype(std::declval<Producer&>().try_put(1)), iq::Status>);
-static_assert(std::same_as<decltype(std::declval<Producer&>().put_all(std::vector<int>{})),
-                           std::size_t>);
+static_assert(
+    std::same_as<decltype(std::declval<Producer&>().put_all(std::vector<int>{})), std::size_t>);
 
 // Every error is an iq::Error, which is a std::runtime_error, and has its code.
 template <class... E>

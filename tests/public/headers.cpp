@@ -21,11 +21,11 @@ int included_worker_group();
 TEST_CASE("public headers: each compiles alone, and none is forgotten here") {
   using namespace iqtest;
   const std::map<std::string, int (*)()> known{
-      {"codec.hpp", included_codec},       {"consumer.hpp", included_consumer},
-      {"error.hpp", included_error},       {"iq.hpp", included_iq},
-      {"options.hpp", included_options},   {"producer.hpp", included_producer},
-      {"queue.hpp", included_queue},       {"stats.hpp", included_stats},
-      {"status.hpp", included_status},     {"worker_group.hpp", included_worker_group}};
+      {"codec.hpp", included_codec},     {"consumer.hpp", included_consumer},
+      {"error.hpp", included_error},     {"iq.hpp", included_iq},
+      {"options.hpp", included_options}, {"producer.hpp", included_producer},
+      {"queue.hpp", included_queue},     {"stats.hpp", included_stats},
+      {"status.hpp", included_status},   {"worker_group.hpp", included_worker_group}};
   for (const auto& entry : std::filesystem::directory_iterator(IQ_HEADER_FOLDER)) {
     const std::string name = entry.path().filename();
     if (entry.is_directory()) continue;

@@ -58,8 +58,7 @@ TEST_CASE("Consumer: pipes into filter, transform and take") {
   CHECK(collect(filled.consumer | std::views::filter(odd)) == std::vector{1, 3, 5, 7, 9});
 
   Filled squares(5);
-  CHECK(collect(squares.consumer | std::views::transform(square)) ==
-        std::vector{0, 1, 4, 9, 16});
+  CHECK(collect(squares.consumer | std::views::transform(square)) == std::vector{0, 1, 4, 9, 16});
 
   Filled both(20);
   CHECK(collect(both.consumer | std::views::filter(odd) | std::views::transform(square)) ==

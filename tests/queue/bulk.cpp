@@ -164,8 +164,10 @@ TEST_CASE("many small items: one by one and in bulk, several producers and consu
   for (const bool bulk : {false, true}) {
     threads.emplace_back([bulk, producer = queue.get_producer()]() mutable {
       const auto items = std::views::iota(std::uint64_t{0}, std::uint64_t{kEach});
-      if (bulk) producer.put_all(items);
-      else for (const std::uint64_t item : items) producer.put(item);
+      if (bulk)
+        producer.put_all(items);
+      else
+        for (const std::uint64_t item : items) producer.put(item);
     });
   }
   queue.close();

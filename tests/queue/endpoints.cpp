@@ -43,8 +43,7 @@ TEST_CASE("endpoints: 1,024 with the queue object, then TooManyEndpoints, and al
     std::deque<iq::Producer<int>> producers;
     std::deque<iq::Consumer<int>> consumers;
     for (int i = 0; i < 500; ++i) producers.push_back(queue.get_producer());
-    const auto count =
-        get_until_refused([&] { consumers.push_back(queue.get_consumer()); });
+    const auto count = get_until_refused([&] { consumers.push_back(queue.get_consumer()); });
     CHECK(count == kEndpoints - 1 - 500);
     CHECK_THROWS_AS(queue.get_producer(), iq::TooManyEndpoints);
     CHECK(queue.producers() == 500);
@@ -63,8 +62,7 @@ TEST_CASE("endpoints: every producer of a full house is heard") {
   Queue queue({.capacity = 2});
   auto consumer = queue.get_consumer();
   std::deque<iq::Producer<int>> producers;
-  const auto count =
-      get_until_refused([&] { producers.push_back(queue.get_producer()); });
+  const auto count = get_until_refused([&] { producers.push_back(queue.get_producer()); });
   CHECK(count == kEndpoints - 2);
   queue.close();
   int number = 0;

@@ -10,31 +10,11 @@
 #include <vector>
 
 #include "iq/iq.hpp"
-#include "support/process.hpp"
+#include "queue/named.hpp"
 
 namespace {
 
-std::string path_of(const std::string& name) { return "/dev/shm/iq." + name; }
-
-struct Name {
-  std::string text = iqtest::temp_name("errors");
-  ~Name() { ::unlink(path_of(text).c_str()); }
-  operator const std::string&() const { return text; }
-};
-
-template <class E, class F>
-std::string text_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
-}
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+using namespace iqtest;
 
 struct Job {
   int id;

@@ -47,8 +47,10 @@ typename C::time_point earliest() {
 
 template <class T>
 T value(int i) {
-  if constexpr (std::is_same_v<T, std::string>) return std::string(200, 'v') + std::to_string(i);
-  else return static_cast<T>(i);
+  if constexpr (std::is_same_v<T, std::string>)
+    return std::string(200, 'v') + std::to_string(i);
+  else
+    return static_cast<T>(i);
 }
 
 }  // namespace

@@ -131,16 +131,15 @@ TEST_CASE("strings: every length around a slot, and up to 1 MiB less its own fra
   check_stream<std::string>({.capacity = 7}, 300,
                             [](int i) { return text_of(static_cast<std::size_t>(i), i); });
   const std::vector<std::size_t> sizes{0, 1, 4095, 4096, 65'535, 65'536, 500'000, 1'000'000};
-  check_stream<std::string>({}, 40, [&](int i) {
-    return text_of(sizes[static_cast<std::size_t>(i) % sizes.size()], i);
-  });
+  check_stream<std::string>(
+      {}, 40, [&](int i) { return text_of(sizes[static_cast<std::size_t>(i) % sizes.size()], i); });
 }
 
 TEST_CASE("byte ring: it wraps many times, with payloads that never divide it") {
   for (const std::uint64_t capacity : {1U, 3U, 64U}) {
-    check_stream<std::string>(
-        {.capacity = capacity, .bytes_per_producer = 4096}, 2000,
-        [](int i) { return text_of(static_cast<std::size_t>(i * 37 % 4000), i); });
+    check_stream<std::string>({.capacity = capacity, .bytes_per_producer = 4096}, 2000, [](int i) {
+      return text_of(static_cast<std::size_t>(i * 37 % 4000), i);
+    });
   }
 }
 

@@ -13,7 +13,8 @@ class TestLane {
  public:
   TestLane(std::uint32_t log2_slots, std::uint32_t slot_bytes, std::uint64_t ring_bytes)
       : control_(std::make_unique<iq::detail::LaneControl>()),
-        stamps_(std::make_unique<iq::detail::Shared<std::uint64_t>[]>(std::size_t{1} << log2_slots)),
+        stamps_(
+            std::make_unique<iq::detail::Shared<std::uint64_t>[]>(std::size_t{1} << log2_slots)),
         slots_((std::size_t{1} << log2_slots) * slot_bytes),
         ring_(ring_bytes) {
     view.control = control_.get();

@@ -11,8 +11,8 @@ namespace {
 // Where 52 bits end: positions around it share their limit words with those around 0.
 constexpr Position kWrap = Position{1} << 52;
 constexpr std::initializer_list<Position> kEnds = {
-    1,         2,         4096,          (Position{1} << 40) + 7, kWrap - 1, kWrap,
-    kWrap + 1, 3 * kWrap, 3 * kWrap + 5, (Position{1} << 62) + 1};
+    1,     2,         4096,      (Position{1} << 40) + 7, kWrap - 1,
+    kWrap, kWrap + 1, 3 * kWrap, 3 * kWrap + 5,           (Position{1} << 62) + 1};
 constexpr std::initializer_list<std::uint32_t> kTags = {1U, 2U, 1024U, 4094U, 4095U};
 }  // namespace
 

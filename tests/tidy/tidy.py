@@ -32,6 +32,19 @@ ALLOWED_SYSTEM_HEADERS = {
 
 # Files of lib/ without a tests/<folder>/<same name>.cpp: where they are tested, and why there.
 TESTED_ELSEWHERE = {
+    # The ring's parts only mean something together and between processes.
+    'lib/ring/consumer_ring.cpp': 'tests/queue/leases.cpp: steps and ends of batches',
+    'lib/ring/end_of_stream.cpp': 'tests/process/streams.cpp, tests/faults/deaths.cpp',
+    'lib/ring/give_back.cpp': 'tests/queue/leases.cpp, tests/stress/threads.cpp',
+    'lib/ring/hunger.cpp': 'tests/queue/get_put.cpp, tests/faults/lost_wakes.cpp',
+    'lib/ring/nudge.cpp': 'tests/process/stop.cpp: stop() in the middle of a batch',
+    'lib/ring/parking.cpp': 'tests/faults/poison.cpp, tests/queue/leases.cpp',
+    'lib/ring/producer_ring.cpp': 'tests/queue/endpoints.cpp: lanes and their owners',
+    'lib/ring/repair.cpp': 'tests/faults/deaths.cpp, tests/faults/kill_points.cpp',
+    'lib/ring/room.cpp': 'tests/queue/get_put.cpp, tests/faults/lost_wakes.cpp',
+    'lib/ring/take_over.cpp': 'tests/faults/take_over.cpp: needs kill points',
+    'lib/ring/tend.cpp': 'tests/faults/inherited.cpp, tests/faults/alive.cpp',
+    'lib/ring/wait.cpp': 'tests/faults/lost_wakes.cpp: needs kill points',
 }
 
 MAX_FILE_LINES = 400

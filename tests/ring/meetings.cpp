@@ -1,0 +1,200 @@
+// Consumers at one batch, step by step in one process: thieves that come late with what they read
+// early, nudges, and batches that must leave the rest to others.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "iq/iq.hpp"
+#include "ring/nudge.hpp"
+#include "ring/party.hpp"
+#include "ring/tend.hpp"
+#include "support/process.hpp"
+
+using namespace iq::detail;
+using namespace std::chrono_literals;
+using iq::Status;
+using iqtest::Eater;
+using iqtest::Number;
+using iqtest::Party;
+
+namespace {
+
+/// What a thief has seen of the owner's batch before it acts.
+struct Sight {
+  Boundary lease;
+  std::uint64_t limit;
+};
+
+Sight look(const Party& party, Eater& owner, Position begin) {
+  const LaneView lane = party.lane();
+  return {look_at(lane, begin, begin + kMaxBatch), owner.line().limit.load()};
+}
+
+/// Looks behind others as a hungry consumer does, well after the owner was first seen standing.
+bool look_behind_twice(Eater& thief) {
+  const std::int64_t now = now_ns();
+  return thief.ring.look_behind(now) || thief.ring.look_behind(now + 2 * kStealAfterNs);
+}
+
+/// Takes everything there is by turns, each number exactly once, and says how many that were.
+std::size_t drain(std::initializer_list<Eater*> eaters, std::set<Number>& seen) {
+  std::size_t count = 0;
+  for (bool any = true; any;) {
+    any = false;
+    for (Eater* eater : eaters) {
+      const auto number = eater->take();
+      if (!number) continue;
+      any = true;
+      ++count;
+      CHECK_MESSAGE(seen.insert(*number).second, "twice: ", *number);
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+// The rest of a batch of which one item was given back has the same end, so the limit reads alike.
+TEST_CASE("steal: a lease that became another one since it was looked at is left alone") {
+  Party party(16);
+  Eater owner(party.segment);
+  Eater thief(party.segment);
+  party.put(0, 8);
+  REQUIRE(owner.take(8) == 0);
+  const Sight seen = look(party, owner, 0);
+  owner.ring.release(Leave::give_back);
+  REQUIRE(owner.line().limit.load() == seen.limit);
+  CHECK_FALSE(thief.ring.steal(party.lane(), seen.lease, seen.limit, 4));
+  CHECK(party.stamp(1).k == 7);
+  std::set<Number> all;
+  CHECK(drain({&owner, &thief}, all) == 8);
+  CHECK(party.stamp(4).lap == 0);  // nobody stamped the inside of the owner's batch
+}
+
+// The cursor is announced for an orphan, the limit still is that of the batch before.
+TEST_CASE("steal: a batch that is finished is left alone, whatever its owner announces just now") {
+  Party party(16);
+  Eater owner(party.segment);
+  Eater thief(party.segment);
+  party.put(0, 8);
+  REQUIRE(owner.take(8) == 0);
+  const Sight seen = look(party, owner, 0);
+  for (Number n = 1; n < 8; ++n) REQUIRE(owner.take() == n);
+  owner.ring.release(Leave::acknowledge);
+  REQUIRE(party.stamp(0).state == StampState::done);
+  owner.line().cursor.store(2);
+  owner.line().limit.store(seen.limit);
+  CHECK_FALSE(thief.ring.steal(party.lane(), seen.lease, seen.limit, 4));
+  CHECK(party.stamp(4).lap == 0);
+  CHECK_FALSE(thief.take());
+}
+
+// What that leaves behind is a limit that is no place in the owner's batch.
+TEST_CASE("take-over: a limit that a late thief left before the batch is nobody's to confirm") {
+  Party party(16);
+  Eater owner(party.segment);
+  Eater late(party.segment);
+  Eater thief(party.segment);
+  party.put(0, 8);
+  REQUIRE(owner.take(8) == 0);
+  const Sight seen = look(party, owner, 0);
+  for (Number n = 1; n < 5; ++n) REQUIRE(owner.take() == n);
+  owner.ring.release(Leave::give_back);  // it keeps 5, 6 and 7
+  REQUIRE(late.take() == 4);
+  CHECK_FALSE(late.ring.steal(party.lane(), seen.lease, seen.limit, 4));
+  REQUIRE(limit_tag(owner.line().limit.load()) == late.ring.tag());
+  CHECK_FALSE(look_behind_twice(thief));
+  CHECK(party.stamp(5).k == 3);
+  std::set<Number> rest;
+  CHECK(drain({&owner}, rest) == 3);
+}
+
+TEST_CASE("nudge: the next step looks up, the batch goes on, and no thief takes the nudge away") {
+  Party party(16);
+  Eater owner(party.segment);
+  Eater thief(party.segment);
+  party.put(0, 8);
+  REQUIRE(owner.take(8) == 0);
+  nudge_consumers(*party.segment);
+  const std::uint64_t nudged = owner.line().limit.load();
+  CHECK(limit_tag(nudged) == kLimitTagMask);
+  CHECK_FALSE(below_limit(1, nudged));
+  CHECK_FALSE(look_behind_twice(thief));
+  CHECK(owner.line().limit.load() == nudged);
+  std::set<Number> all{0};
+  CHECK(drain({&owner}, all) == 7);  // the queue was not stopped
+}
+
+TEST_CASE("nudge: of batches in all lanes, with done and unstamped ones before them") {
+  Party party(8);
+  ProducerRing second(Attachment::attach(party.segment, Role::producer));
+  Eater first_owner(party.segment);
+  Eater second_owner(party.segment);
+  party.put(0, 6);
+  REQUIRE(first_owner.take(2) == 0);
+  party.lane().control->claim.fetch_add(1);  // a claimer on its way to its stamp
+  REQUIRE(second_owner.take(2) == 3);
+  Eater third_owner(party.segment);
+  std::memset(second.next_slot(), 0, sizeof(Number));
+  second.publish(1);
+  std::memset(second.next_slot(), 0, sizeof(Number));
+  second.publish(1);
+  while (third_owner.take(2) != 0) REQUIRE(third_owner.status == Status::ok);
+  nudge_consumers(*party.segment);
+  for (Eater* owner : {&first_owner, &second_owner, &third_owner}) {
+    CHECK(limit_tag(owner->line().limit.load()) == kLimitTagMask);
+  }
+}
+
+TEST_CASE("get_some: takes no more than it gives, the rest is for others at once") {
+  iq::IterableQueue<int> queue({.capacity = 1024});
+  auto producer = queue.get_producer();
+  auto some = queue.get_consumer();
+  for (int round = 0; round < 4; ++round) {  // teaches it to claim much at a time
+    for (int i = 0; i < 1000; ++i) producer.put(-1);
+    for (int i = 0; i < 1000; ++i) REQUIRE(some.get() == -1);
+    some.ack();
+  }
+  for (int i = 0; i < 100; ++i) producer.put(i);
+  const std::vector<int> taken = some.get_some(10);
+  CHECK(taken.size() <= 10);
+  auto other = queue.get_consumer();
+  std::size_t others = 0;
+  while (other.try_get()) ++others;  // without any waiting, so without a take-over
+  CHECK(taken.size() + others == 100);
+}
+
+// Two slots of the byte ring have to be freed: the first is a stranger's, the second our own.
+TEST_CASE("put: what it waits for comes into its own thread's hands only later: WouldDeadlock") {
+  const std::string name = iqtest::temp_name("own");
+  iq::IterableQueue<std::string> queue(iq::create_only, name,
+                                       {.capacity = 16, .bytes_per_producer = 1024});
+  auto producer = queue.get_producer();
+  auto stranger = queue.get_consumer();
+  auto own = queue.get_consumer();
+  for (int i = 0; i < 2; ++i) producer.put(std::string(400, static_cast<char>('a' + i)));
+  const auto spy = Segment::open_named(name);
+  iqtest::Gate has_the_first;
+  std::atomic<bool> waited = false;
+  std::thread helper([&] {
+    const auto waits = [&] { return spy->lane(0).control->room_wait.load() != 0; };
+    const auto first = stranger.get();
+    has_the_first.post();
+    waited = first == std::string(400, 'a') && iqtest::wait_until(waits, 5);
+    stranger.ack();
+  });
+  has_the_first.wait();
+  CHECK(own.get() == std::string(400, 'b'));
+  CHECK_THROWS_AS(producer.put_for(std::string(900, 'c'), 5s), iq::WouldDeadlock);
+  helper.join();
+  CHECK(waited.load());
+  own.ack();
+  CHECK(producer.try_put(std::string(900, 'c')) == Status::ok);
+  CHECK(own.get() == std::string(900, 'c'));
+  own.close();
+  producer.close();
+  queue.close();
+}
