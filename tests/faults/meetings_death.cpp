@@ -165,8 +165,10 @@ TEST_CASE("Meeting: a producer frees the head that its claimer has not stamped")
     s.consume_all(slot);
   });
   stage.await_stopped(late);
-  CHECK(stage.producer.put_for(make<Fixed>(4), 60ms) == iq::Status::timeout);
-  CHECK(stamp_at(stage, 0, 0).state == StampState::orphan);
+  CHECK(iqtest::wait_until([&] {
+    REQUIRE(stage.producer.put_for(make<Fixed>(4), 60ms) == iq::Status::timeout);
+    return stamp_at(stage, 0, 0).state == StampState::orphan;
+  }));
 
   auto other = stage.queue.get_producer();  // a lane with something in it
   stage.put(other, 100, 1);

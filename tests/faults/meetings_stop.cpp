@@ -81,13 +81,10 @@ TEST_CASE("Stop: a seizure that it meets hands out nothing") {
   for (const char* point : {"seize_before_cas", "seize_after_cas", "seize_after_orphan"}) {
     S stage("seize", options());
     stage.put(0, kBatch);
-    const int late = stage.help([](S& s, int) {
-      RawConsumer consumer(s.name);
-      iqtest::kill_at("claim_after_cas");
-      take(consumer, kBatch);
-    });
-    stage.await_death(late);
+    const int late = taker_stopped_at(stage, "claim_after_cas");  // alive, so nobody repairs it
     stop_and_let_go(stage, taker_stopped_at(stage, point), point);
+    stage.helper(late).cont();
+    CHECK_MESSAGE(stage.helper(late).wait().ok(), point);
     nothing_is_held(stage, kBatch, point);
   }
 }

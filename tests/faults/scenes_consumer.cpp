@@ -8,6 +8,11 @@ using S = Stage<Text>;
 
 void put_twelve(S& stage) { stage.put(0, 12); }
 
+void put_twelve_for_several(S& stage) {
+  stage.put(0, 12);
+  stage.several_in_hand = 1;
+}
+
 void consume_and_acknowledge(S& stage) {
   auto queue = stage.open();
   auto consumer = queue.get_consumer();
@@ -102,7 +107,7 @@ std::vector<Scene<Text>> consumer_scenes() {
       {"step through batches", small_queue(16), put_twelve, step_through_a_batch, nothing},
       {"give back and leave", small_queue(16), put_twelve, give_back_and_leave, nothing},
       {"leave by an exception", small_queue(16), put_twelve, leave_by_an_exception, nothing},
-      {"several in hand", small_queue(16), put_twelve, take_some_at_once, nothing},
+      {"several in hand", small_queue(16), put_twelve_for_several, take_some_at_once, nothing},
       {"sleep for each item", small_queue(16), feed_a_sleeper, sleep_for_each_item, nothing},
   };
 }

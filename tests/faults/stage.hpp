@@ -180,8 +180,9 @@ class Stage {
   std::array<unsigned, kMaxItems> excused{};
   iqtest::Flag victim_ended;
   bool stream_is_stopped = false;
-  unsigned unbooked = 0;      // deaths between the hand-out and the note of it in the book
-  unsigned extra_copies = 0;  // an operator's requeue that was killed may double what it moved
+  unsigned unbooked = 0;         // deaths between the hand-out and the note of it in the book
+  unsigned several_in_hand = 0;  // only the first of them is blamed for a death
+  unsigned extra_copies = 0;     // an operator's requeue that was killed may double what it moved
 
  private:
   std::uint64_t bits() const {
@@ -231,6 +232,8 @@ void judge(Stage<T>& stage) {
     const bool owed = stage.ledger->returned[id] != 0 && !is_parked[id];
     if (owed && delivered == 0 && !stage.stream_is_stopped) complain("lost", id);
     if (delivered > allowed) complain("delivered twice", id);
+    const unsigned uncounted = stage.extra_copies + stage.several_in_hand;
+    if (delivered > 1U + stage.ledger->blamed[id] + uncounted) complain("not counted", id);
     if (stage.ledger->blamed[id] <= blame) continue;
     if (delivered > 1 + blame || stage.unbooked == 0) complain("blamed without cause", id);
     --stage.unbooked;

@@ -114,8 +114,11 @@ TEST_CASE("room: a producer frees a head with such a word too") {
   const LaneView lane = party.lane();
   lane.control->claim.store(4);
   for (Position p = 0; p < 4; ++p) lane.stamp(p).store(garbage(lane, p, 9, random));
-  CHECK(party.producer.wait_for_room(iq::detail::deadline_after(40ms)) == Status::timeout);
-  CHECK(party.stamp(0).state == StampState::orphan);
+  CHECK(iqtest::wait_until([&] {
+    const auto deadline = iq::detail::deadline_after(40ms);
+    REQUIRE(party.producer.wait_for_room(deadline) == Status::timeout);
+    return party.stamp(0).state == StampState::orphan;
+  }));
 }
 
 TEST_CASE("parking: an entry whose size was overwritten is not shown and not copied anywhere") {
