@@ -139,8 +139,9 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
   const bool replaceable = mode != OpenMode::open_only;
   if (replaceable && is_closed(*segment)) {
     sweep(*segment, 0, kMaxEndpoints);  // the dead may be all that keeps it from being finished
-    const bool stopped = (segment->control().flags.load() & kStopped) != 0;
-    if ((stopped || is_finished(*segment)) && segment->unlink_if_unattached()) return nullptr;
+    if (is_finished(*segment) && segment->unlink_if_unattached() != Unlinked::in_use) {
+      return nullptr;
+    }
   }
   if (mode == OpenMode::create_only) {
     throw NameInUse(
@@ -149,7 +150,7 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
                     name));
   }
   if (!same_type(segment->header(), ours)) {
-    if (replaceable && segment->unlink_if_unattached()) return nullptr;
+    if (replaceable && segment->unlink_if_unattached() != Unlinked::in_use) return nullptr;
     refuse_type(name, segment->header(), ours);
   }
   if (options.require_options) require_options(name, segment->header(), ours);

@@ -147,9 +147,12 @@ void count_lease(const Segment& segment, const LaneView& lane, const Boundary& b
     done = 0;
     in_hand = false;
   }
-  in_hand = in_hand && done < b.items;
-  stats.in_hand += in_hand;
-  stats.queued += b.items - done - in_hand;
+  std::uint64_t held = in_hand && done < b.items ? 1 : 0;
+  // Sealed by its owner: get_some(), all of it is in hand.
+  const std::uint64_t limit = line.limit.load(std::memory_order_acquire);
+  if (held != 0 && limit_tag(limit) == b.stamp.owner) held = b.items - done;
+  stats.in_hand += held;
+  stats.queued += b.items - done - held;
 }
 
 void count_lane(const Segment& segment, const LaneView& lane, Stats& stats) {

@@ -89,6 +89,8 @@ Status ConsumerCore::next_some(std::uint32_t most, std::int64_t deadline_ns, std
     ring.seal_limit(first);
     count = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, end_ - first));
     in_hand_count_ = count;
+    // The rest of a larger batch could not be taken over behind the seal.
+    if (count < end_ - first) ring.give_back_unstarted();
   }
   return status;
 }

@@ -73,6 +73,7 @@ bool stream_ended(Segment& segment) noexcept {
 }
 
 bool is_finished(Segment& segment) noexcept {
+  if ((segment.control().flags.load(std::memory_order_acquire) & kStopped) != 0) return true;
   return stream_ended(segment) && count_parked(segment) == 0;
 }
 

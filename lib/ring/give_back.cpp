@@ -60,7 +60,9 @@ void ConsumerRing::give_back_unstarted() noexcept {
   end_ = kept;
   if (in_hand_count_ != 0) {
     if (any) put_stamp(begin_, kept - begin_, StampState::leased);
-    line_->limit.store(settled_limit(kept), std::memory_order_release);
+    // Several in hand (next_some) stay sealed: no thief may come between them.
+    line_->limit.store(in_hand_count_ > 1 ? pending_limit(kept, tag()) : settled_limit(kept),
+                       std::memory_order_release);
   } else if (kept > begin_) {
     finish_batch();
   } else {

@@ -140,12 +140,6 @@ void ProducerCore::end(bool failed, std::string_view text) noexcept {
   unlink_if_finished(*segment);
 }
 
-void ProducerCore::published_with_flags() noexcept {
-  const std::uint32_t flags = control_->flags.load(std::memory_order_acquire);
-  if ((flags & kStopped) != 0) room_end_ = tail_;  // the next put takes the cold path and is told
-  if ((flags & kNeedFence) != 0) std::atomic_thread_fence(std::memory_order_seq_cst);
-}
-
 void ProducerCore::wake() noexcept {
   wake_one_consumer(static_cast<ProducerRing&>(*this).segment());
 }

@@ -48,9 +48,9 @@ bool is_closed(Segment& segment) noexcept;
 bool stream_ended(Segment& segment) noexcept;
 /// Closed, a consumer existed, and none is left.
 bool consumers_gone(Segment& segment) noexcept;
-/// Removes the name of a queue that is closed, drained and has nobody attached (A1).
+/// Removes the name of a queue that is finished and has nobody attached (A1).
 void unlink_if_finished(Segment& segment) noexcept;
-/// Ended, and nothing parked that somebody might still want to see.
+/// Ended, and nothing parked that somebody might still want to see; or stopped.
 bool is_finished(Segment& segment) noexcept;
 
 }  // namespace iq::detail

@@ -139,13 +139,16 @@ bool Segment::is_current() const {
 }
 
 std::optional<PinnedLock> Segment::lock_if_unattached() const {
-  return PinnedLock::try_lock(*lock_file_, kLockBase, 2 * kMaxEndpoints);
+  return PinnedLock::try_lock(*lock_file_, kReplacerByte, 1 + 2 * kMaxEndpoints);
 }
 
-bool Segment::unlink_if_unattached() {
-  if (anonymous()) return false;
-  const std::optional<PinnedLock> all = lock_if_unattached();
-  return all && unlink_name(name_, lock_file_->id());
+Unlinked Segment::unlink_if_unattached() {
+  if (anonymous()) return Unlinked::in_use;
+  if (const std::optional<PinnedLock> all = lock_if_unattached()) {
+    return unlink_name(name_, lock_file_->id()) ? Unlinked::yes : Unlinked::raced;
+  }
+  const bool rival = probe_lock(*lock_file_, kReplacerByte, 1) == Held::yes;
+  return rival || !is_current() ? Unlinked::raced : Unlinked::in_use;
 }
 
 void Segment::unlink() { unlink_name(name_, lock_file_->id()); }

@@ -20,10 +20,18 @@ namespace iq::detail {
 /// Lock bytes lie past the end of every file: two per endpoint (owner, heir), then the others.
 inline constexpr std::uint64_t kLockBase = std::uint64_t{1} << 40;
 inline constexpr std::uint64_t kParkingByte = kLockBase + 2 * kMaxEndpoints;
-inline constexpr std::uint64_t kSelfTestByte = kParkingByte + 1;
+/// Held by nobody but who holds all endpoint bytes: it tells that one from an endpoint.
+inline constexpr std::uint64_t kReplacerByte = kLockBase - 1;
 constexpr std::uint64_t endpoint_byte(std::uint32_t endpoint) {
   return kLockBase + 2 * std::uint64_t{endpoint};
 }
+
+/// What became of an attempt to take a name away.
+enum class Unlinked : unsigned char {
+  yes,
+  in_use,  ///< somebody is attached
+  raced,   ///< somebody else is at it, or the name leads elsewhere by now: look again
+};
 
 class Segment {
  public:
@@ -44,8 +52,7 @@ class Segment {
   /// Every endpoint byte at once, which keeps newcomers out; empty while anybody is attached.
   std::optional<PinnedLock> lock_if_unattached() const;
   /// Removes the name, unless somebody is attached or the name leads elsewhere by now.
-  /// True when it was removed.
-  bool unlink_if_unattached();
+  Unlinked unlink_if_unattached();
   void unlink();
 
   /// Reserves and faults in a lane's pages. Errors: NoSpace "needs N, has M".

@@ -194,12 +194,21 @@ TEST_CASE("segment: unlink_if_unattached keeps a name that is in use or leads el
   {
     const auto user = PinnedLock::try_lock(first->lock_file(), endpoint_byte(1023) + 1, 1);
     REQUIRE(user.has_value());
-    CHECK_FALSE(first->unlink_if_unattached());
+    CHECK(first->unlink_if_unattached() == Unlinked::in_use);
+  }
+  {
+    const auto rival = first->lock_if_unattached();
+    REQUIRE(rival.has_value());
+    CHECK(first->unlink_if_unattached() == Unlinked::raced);
   }
   first->unlink();
   const auto second = Segment::create_named(small_header(), name, 0600);
   REQUIRE(second->link());
-  CHECK_FALSE(first->unlink_if_unattached());
+  CHECK(first->unlink_if_unattached() == Unlinked::raced);
+  {
+    const auto user = PinnedLock::try_lock(first->lock_file(), endpoint_byte(7), 1);
+    CHECK(first->unlink_if_unattached() == Unlinked::raced);  // somebody uses the old one
+  }
   CHECK(second->is_current());
-  CHECK(second->unlink_if_unattached());
+  CHECK(second->unlink_if_unattached() == Unlinked::yes);
 }

@@ -9,7 +9,6 @@ in backticks, under a heading with the words "kill points".
 import re
 
 PROTOCOL = 'docs/protocol.md'
-PROTOCOL_REQUIRED = True  # set when the document has landed: from then on its absence is an error
 
 LABEL = re.compile(r'\b([TIPW])(\d+)(?:\s*(?:\.\.|…|–)\s*\1(\d+))?\b')
 DEFINITION = re.compile(r'^(?:\|\s*(?:\*\*)?|(?:[-*] )?\*\*)([TIPW]\d+)\b')
@@ -51,8 +50,7 @@ def defined(root):
 
 def check(root, sources, say):
     if not (root / PROTOCOL).exists():
-        if PROTOCOL_REQUIRED:
-            say(PROTOCOL, 1, 'does not exist', 'shared memory is written down there first')
+        say(PROTOCOL, 1, 'does not exist', 'shared memory is written down there first')
         return
     kinds = (('label', cited(sources)[0], defined(root)[0]),
              ('kill point', cited(sources)[1], defined(root)[1]))

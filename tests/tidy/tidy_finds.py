@@ -4,7 +4,6 @@ import pathlib
 import sys
 import tempfile
 
-import labels
 import tidy
 
 # path: (text, findings that it must cause)
@@ -46,6 +45,7 @@ CLEAN = {
                          'namespace iq {\nconst char* s = "// TO-DO: {{{";\nint n = 1\'000;\n'
                          + 'int g() {\n  return 1;\n}\n' * 80 + '}\n',
     'lib/base/meson.build': "iq_sources += files('fine.cpp')\n",
+    'docs/protocol.md': '# Words\n',
     'tests/base/fine.cpp': '// A.\n',
     'tests/base/meson.build': "iq_tests += {'base': ['fine']}\n",
 }
@@ -61,6 +61,7 @@ def findings_of(files):
 
 
 def main():
+    tidy.TESTED_ELSEWHERE = {}
     wrong = [f'found in a clean tree: {finding}' for finding in findings_of(CLEAN)]
     found = findings_of({path: text for path, (text, _) in FAULTY.items()})
     for path, (_, expected) in FAULTY.items():
@@ -70,9 +71,11 @@ def main():
     for name in ('T8', 'T9', 'T1 ', 'T3 ', 'T4 ', 'known is'):
         wrong += [f'found wrongly: {finding}' for finding in found
                   if f'label {name}' in finding or f'point {name}' in finding]
-    labels.PROTOCOL_REQUIRED = True
-    if not any(labels.PROTOCOL in finding for finding in findings_of(CLEAN)):
-        wrong.append('the absence of the protocol was not found')
+    tidy.TESTED_ELSEWHERE = {'lib/base/gone.cpp': 'nowhere'}
+    lacking = findings_of({path: text for path, text in CLEAN.items() if 'docs/' not in path})
+    for part in ('docs/protocol.md:1: does not exist', 'lib/base/gone.cpp does not exist'):
+        if not any(part in finding for finding in lacking):
+            wrong.append(f'not found: {part}')
     print('\n'.join(wrong + [f'{len(wrong)} wrong, {len(found)} found']))
     sys.exit(1 if wrong else 0)
 

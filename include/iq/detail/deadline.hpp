@@ -23,7 +23,14 @@ std::int64_t deadline_after(std::chrono::duration<Rep, Period> timeout) {
 
 template <class Clock, class Duration>
 std::int64_t deadline_at(std::chrono::time_point<Clock, Duration> deadline) {
-  return deadline_after(deadline - Clock::now());
+  // In floating point first: the distance of the extreme points of a clock has no duration.
+  using Seconds = std::chrono::duration<double>;
+  const auto now = Clock::now();
+  const double ahead =
+      Seconds(deadline.time_since_epoch()).count() - Seconds(now.time_since_epoch()).count();
+  if (ahead < -1e9) return kNow + 1;
+  if (ahead > 1e9) return kNoDeadline;
+  return deadline_after(deadline - now);
 }
 
 /// Raises Closed for an endpoint object that was moved from.

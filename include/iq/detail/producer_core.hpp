@@ -19,10 +19,12 @@ class ProducerCore {
   ProducerCore(const ProducerCore&) = delete;
   ProducerCore& operator=(const ProducerCore&) = delete;
 
-  /// Whether the next slot is free, known without looking at shared memory. Also false when
-  /// closed, stopped, or in another process: the cold path tells why.
+  /// Whether the next slot is known to be free. Also false when closed, stopped, or in another
+  /// process: the cold path tells why.
   bool has_room() const noexcept {
-    return tail_ != room_end_ && generation_word_->load(std::memory_order_relaxed) == generation_;
+    return tail_ != room_end_ &&
+           generation_word_->load(std::memory_order_relaxed) == generation_ &&
+           (control_->flags.load(std::memory_order_relaxed) & kStopped) == 0;
   }
   /// How many slots in a row (without a wrap of the ring) are known to be free.
   std::uint64_t contiguous_room() const noexcept {
@@ -50,8 +52,8 @@ class ProducerCore {
     IQ_KILL_POINT(put_after_publish);
     // P6: no fence here; whoever is about to sleep issues it for us (membarrier).
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    if ((control_->flags.load(std::memory_order_relaxed) & (kStopped | kNeedFence)) != 0) {
-      published_with_flags();
+    if ((control_->flags.load(std::memory_order_relaxed) & kNeedFence) != 0) {
+      std::atomic_thread_fence(std::memory_order_seq_cst);
     }
     if (control_->waiters_summary.load(std::memory_order_relaxed) != 0) wake();
   }
@@ -72,7 +74,6 @@ class ProducerCore {
   ProducerCore() = default;
   ~ProducerCore() = default;
 
-  void published_with_flags() noexcept;
   void wake() noexcept;
   void end(bool failed, std::string_view text) noexcept;
 
