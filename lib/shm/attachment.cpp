@@ -156,6 +156,7 @@ bool any_registered(const Segment& segment, Role role) noexcept {
     for (std::uint32_t i = 0; i < std::min(used, kMaxEndpoints); ++i) {
       const Life life = Life::unpack(segment.life(i).load(std::memory_order_seq_cst));  // P8
       if (life.live && life.role == role) return true;
+      IQ_KILL_POINT(scan_life);
     }
     if (!epoch || epoch->load(std::memory_order_seq_cst) == before) return false;
   }
