@@ -15,6 +15,7 @@
 #include "iq/detail/consumer_core.hpp"
 #include "iq/detail/deadline.hpp"
 #include "iq/error.hpp"
+#include "iq/lease.hpp"
 #include "iq/status.hpp"
 
 namespace iq::detail {
@@ -42,7 +43,7 @@ class Consumer {
   using Payload = detail::Payload<T>;
 
  public:
-  using value_type = T;
+  using value_type = std::remove_cvref_t<typename Payload::View>;
   class Iterator;
 
   Consumer(Consumer&& other) noexcept
@@ -118,6 +119,30 @@ class Consumer {
     return items;
   }
 
+  /// Takes the next item as get() does, to be held until it is acknowledged or given back by
+  /// itself: several at a time, in any order. Empty at the end of the stream and after stop().
+  ///
+  /// Errors: as begin(); WouldDeadlock when nothing is left but what this consumer holds itself, in
+  ///         a process with one thread.
+  /// Cost:   four stores more than get().
+  std::optional<Lease<T>> lease() {
+    Result<Lease<T>> taken = take_lease(detail::kNoDeadline);
+    if (!taken) return std::nullopt;
+    return *std::move(taken);
+  }
+  /// As lease(), if there is an item now: ok with the lease, empty, done or stopped.
+  Result<Lease<T>> try_lease() { return take_lease(detail::kNow); }
+  /// As lease(), waiting at most `timeout`: ok with the lease, timeout, done or stopped.
+  template <class Rep, class Period>
+  Result<Lease<T>> lease_for(std::chrono::duration<Rep, Period> timeout) {
+    return take_lease(detail::deadline_after(timeout));
+  }
+  /// As lease_for(), with a point in time.
+  template <class Clock, class Duration>
+  Result<Lease<T>> lease_until(std::chrono::time_point<Clock, Duration> deadline) {
+    return take_lease(detail::deadline_at(deadline));
+  }
+
   /// Acknowledges what is in hand, without taking the next. Nothing in hand: does nothing.
   void ack() noexcept { core_release(detail::Leave::acknowledge); }
   /// Gives back what is in hand: it goes to another consumer (or comes again), its count + 1.
@@ -171,6 +196,23 @@ class Consumer {
     return read(core_->position());
   }
 
+  // What a loop keeps of the item in hand; given back when it cannot be read, in the end parked.
+  typename Payload::Held hold(detail::Position position) {
+    try {
+      return Payload::hold(core_->payload(position));
+    } catch (...) {
+      core_->release(detail::Leave::give_back);
+      throw;
+    }
+  }
+
+  Result<Lease<T>> take_lease(std::int64_t deadline) {
+    detail::HeldItem item;
+    const Status status = core().lease(deadline, item);
+    if (status != Status::ok) return status;
+    return Lease<T>(core_, item);
+  }
+
   void finish() noexcept {
     if (!core_) return;
     const bool unwinding = std::uncaught_exceptions() > uncaught_;
@@ -179,7 +221,8 @@ class Consumer {
   }
 
   detail::ConsumerHandle core_;
-  std::optional<T> value_;  ///< the decoded item of a loop, where T is not stored in place
+  /// The item of a loop, where T cannot be read in place.
+  std::optional<typename Payload::Held> value_;
   int uncaught_;
 };
 
@@ -189,9 +232,9 @@ template <class T>
 class Consumer<T>::Iterator {
  public:
   using iterator_concept = std::input_iterator_tag;
-  using value_type = T;
+  using value_type = std::remove_cvref_t<typename Payload::View>;
   using difference_type = std::ptrdiff_t;
-  using reference = const T&;
+  using reference = typename Payload::View;
 
   Iterator() noexcept = default;
   Iterator(Iterator&& other) noexcept
@@ -213,10 +256,16 @@ class Consumer<T>::Iterator {
     if constexpr (Payload::kInPlace) {
       return *reinterpret_cast<const T*>(owner_->core_->item(position_));
     } else {
-      return *owner_->value_;
+      return Payload::view(*owner_->value_);
     }
   }
-  const T* operator->() const noexcept { return &**this; }
+  const value_type* operator->() const noexcept {
+    if constexpr (Payload::kInPlace) {
+      return &**this;
+    } else {
+      return &*owner_->value_;
+    }
+  }
 
   Iterator& operator++() {
     if (!owner_->core_->step(position_)) [[unlikely]] {
@@ -251,7 +300,7 @@ class Consumer<T>::Iterator {
   void load() {
     if constexpr (!Payload::kInPlace) {
       Consumer& owner = *std::exchange(owner_, nullptr);  // on an error there is nothing to leave
-      owner.value_.emplace(owner.read(position_));
+      owner.value_.emplace(owner.hold(position_));
       owner_ = &owner;
     }
   }

@@ -1,10 +1,13 @@
 // IterableQueue: a queue between processes that knows its producers and consumers.
 #pragma once
 
+#include "iq/bytes.hpp"
 #include "iq/codec.hpp"
 #include "iq/consumer.hpp"
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
+#include "iq/lease.hpp"
+#include "iq/loan.hpp"
 #include "iq/options.hpp"
 #include "iq/producer.hpp"
 #include "iq/queue.hpp"

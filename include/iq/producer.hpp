@@ -14,6 +14,7 @@
 #include "iq/detail/deadline.hpp"
 #include "iq/detail/producer_core.hpp"
 #include "iq/error.hpp"
+#include "iq/loan.hpp"
 #include "iq/status.hpp"
 
 namespace iq::detail {
@@ -45,6 +46,10 @@ class Producer {
   using Payload = detail::Payload<T>;
 
  public:
+  using value_type = T;
+  /// What put() takes: `const T&`, or BytesView for iq::Bytes.
+  using Argument = typename Payload::Argument;
+
   Producer(Producer&& other) noexcept
       : core_(std::move(other.core_)), uncaught_(std::uncaught_exceptions()) {}
   Producer& operator=(Producer&& other) noexcept {
@@ -67,25 +72,25 @@ class Producer {
   ///         when the queue is full of what this thread has in hand; WrongProcess. On error nothing
   ///         was appended.
   /// Cost:   O(bytes of the item); no system call unless the queue is full or a consumer sleeps.
-  void put(const T& item) {
+  void put(Argument item) {
     const Status status = append(item, detail::kNoDeadline);
     if (status != Status::ok) core().raise(status);
   }
 
   /// Appends `item` if there is room now: ok, full, no_consumers or stopped.
   /// Errors: as put(), where no status says it.
-  Status try_put(const T& item) { return append(item, detail::kNow); }
+  Status try_put(Argument item) { return append(item, detail::kNow); }
 
   /// Appends `item`, waiting for room at most `timeout`: ok, timeout, no_consumers or stopped.
   /// Errors: as put(), where no status says it.
   template <class Rep, class Period>
-  Status put_for(const T& item, std::chrono::duration<Rep, Period> timeout) {
+  Status put_for(Argument item, std::chrono::duration<Rep, Period> timeout) {
     return append(item, detail::deadline_after(timeout));
   }
 
   /// As put_for(), with a point in time. Other clocks than steady_clock are translated once.
   template <class Clock, class Duration>
-  Status put_until(const T& item, std::chrono::time_point<Clock, Duration> deadline) {
+  Status put_until(Argument item, std::chrono::time_point<Clock, Duration> deadline) {
     return append(item, detail::deadline_at(deadline));
   }
 
@@ -94,8 +99,8 @@ class Producer {
   /// Errors: as put(); what was appended before stays. If `range` throws, so does this.
   /// Cost:   one publication per 4 KiB instead of one per item, where T is stored in place.
   template <std::ranges::input_range R>
-    requires std::convertible_to < std::ranges::range_reference_t<R>,
-  const T& > std::size_t put_all(R&& range) {
+    requires std::convertible_to<std::ranges::range_reference_t<R>, typename Producer<T>::Argument>
+  std::size_t put_all(R&& range) {
     const PutAllResult result = append_all(range, detail::kNoDeadline);
     if (result.status != Status::ok) core().raise(result.status);
     return result.accepted;
@@ -103,9 +108,35 @@ class Producer {
 
   /// As put_all(), for at most `timeout`: tells how many were appended.
   template <std::ranges::input_range R, class Rep, class Period>
-    requires std::convertible_to < std::ranges::range_reference_t<R>,
-  const T& > PutAllResult put_all_for(R&& range, std::chrono::duration<Rep, Period> timeout) {
+    requires std::convertible_to<std::ranges::range_reference_t<R>, typename Producer<T>::Argument>
+  PutAllResult put_all_for(R&& range, std::chrono::duration<Rep, Period> timeout) {
     return append_all(range, detail::deadline_after(timeout));
+  }
+
+  /// The place of the next item, waiting while the queue is full: `loan->x = 1; loan.commit();`
+  ///
+  /// Errors: as put(); WouldDeadlock while another loan of this producer is open.
+  Loan<T> loan()
+    requires detail::InPlace<T> && std::default_initializable<T>
+  {
+    return take_loan(sizeof(T));
+  }
+  /// The same for `bytes` bytes: `auto loan = producer.loan(n); fill(loan.bytes()); loan.commit();`
+  Loan<T> loan(std::size_t bytes)
+    requires std::same_as<T, Bytes>
+  {
+    return take_loan(bytes);
+  }
+  /// As loan(), if there is room now: ok with the loan, full, no_consumers or stopped.
+  Result<Loan<T>> try_loan()
+    requires detail::InPlace<T> && std::default_initializable<T>
+  {
+    return take_loan(sizeof(T), detail::kNow);
+  }
+  Result<Loan<T>> try_loan(std::size_t bytes)
+    requires std::same_as<T, Bytes>
+  {
+    return take_loan(bytes, detail::kNow);
   }
 
   /// Ends this producer; what was put stays. Idempotent, never blocks, also on a full queue.
@@ -128,7 +159,7 @@ class Producer {
     return *core_;
   }
 
-  Status append(const T& item, std::int64_t deadline) {
+  Status append(Argument item, std::int64_t deadline) {
     detail::ProducerCore& core = this->core();
     if constexpr (Payload::kInPlace) {
       if (!core.has_room()) [[unlikely]] {
@@ -145,6 +176,20 @@ class Producer {
     }
     core.publish(1);
     return Status::ok;
+  }
+
+  Result<Loan<T>> take_loan(std::size_t bytes, std::int64_t deadline) {
+    detail::ProducerCore& core = this->core();
+    core.require_no_stage();
+    std::byte* at = nullptr;
+    const Status status = core.stage(bytes, deadline, at);
+    if (status != Status::ok) return status;
+    return Loan<T>(core_, at, bytes);
+  }
+  Loan<T> take_loan(std::size_t bytes) {
+    Result<Loan<T>> taken = take_loan(bytes, detail::kNoDeadline);
+    if (!taken) core().raise(taken.status());
+    return *std::move(taken);
   }
 
   template <class R>
@@ -184,7 +229,7 @@ class Producer {
     } piece{core};
     std::byte* slot = core.next_slot();
     for (; piece.filled < most && at != last; ++at) {
-      const T& item = *at;
+      Argument item = *at;
       std::memcpy(slot, &item, sizeof(T));
       slot += sizeof(T);
       ++piece.filled;

@@ -90,12 +90,6 @@ void SharedQueue::stop(const std::string* text) {
 std::uint32_t SharedQueue::producers() const { return count_registered(*segment_, Role::producer); }
 std::uint32_t SharedQueue::consumers() const { return count_registered(*segment_, Role::consumer); }
 
-namespace {
-constexpr std::uint64_t item_id(std::uint32_t lane, Position position) {
-  return std::uint64_t{lane} << 52 | (position & ((std::uint64_t{1} << 52) - 1));
-}
-}  // namespace
-
 std::uint32_t SharedQueue::visit_parked(const std::function<bool(const ParkedItem&)>& visit) {
   require_usable("look at the parked items");
   return iq::detail::visit_parked(*segment_, [&](const ParkedBytes& item) {

@@ -20,6 +20,7 @@ bool ByteRing::adopt(const LaneView& lane, Position head, Position tail) {
   mask_ = lane.mask();
   size_ = lane.ring_bytes;
   head_ = tail_ = 0;
+  kept_ = false;
   ends_.assign(lane.slot_count(), 0);
   if (size_ == 0) return true;
   bool first = true;
@@ -53,7 +54,22 @@ std::optional<std::uint64_t> ByteRing::find(std::uint64_t bytes) noexcept {
   return at;
 }
 
+void ByteRing::restart(Position position) noexcept {
+  if (kept_ && first_kept_ == position) tail_ = restart_;
+  kept_ = false;
+}
+
+void ByteRing::keep_nothing(Position position) noexcept {
+  if (!kept_) {
+    kept_ = true;
+    first_kept_ = position;
+    restart_ = tail_;
+  }
+  ends_[position & mask_] = tail_;
+}
+
 void ByteRing::keep(Position position, std::uint64_t at, std::uint64_t bytes) noexcept {
+  keep_nothing(position);
   tail_ = at + round_up(bytes, kAlignment);
   ends_[position & mask_] = tail_;
 }

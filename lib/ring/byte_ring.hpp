@@ -19,12 +19,15 @@ class ByteRing {
   /// be true (somebody has overwritten shared memory).
   bool adopt(const LaneView& lane, Position head, Position tail);
 
+  /// Before places are asked for: `position` is the first slot that is not published. What was kept
+  /// for it and for slots behind it is free again.
+  void restart(Position position) noexcept;
   /// Room for `bytes` in one piece, or nullopt. `bytes` is at most the ring's size: then it fits at
   /// the latest when every slot is free. The place is kept by keep().
   std::optional<std::uint64_t> find(std::uint64_t bytes) noexcept;
   /// The slot at `position` uses [at, at + bytes) from find(), or nothing of the ring.
   void keep(Position position, std::uint64_t at, std::uint64_t bytes) noexcept;
-  void keep_nothing(Position position) noexcept { ends_[position & mask_] = tail_; }
+  void keep_nothing(Position position) noexcept;
   /// Every slot before `head` is free.
   void free_until(Position head) noexcept { head_ = ends_[(head - 1) & mask_]; }
 
@@ -34,6 +37,9 @@ class ByteRing {
   std::uint64_t size_ = 0;
   std::uint64_t head_ = 0;
   std::uint64_t tail_ = 0;
+  Position first_kept_ = 0;     ///< since restart()
+  std::uint64_t restart_ = 0;   ///< where the tail stood before that
+  bool kept_ = false;
 };
 
 }  // namespace iq::detail

@@ -171,7 +171,7 @@ bool ConsumerRing::take_this_orphan(const LaneView& lane, const Boundary& orphan
   IQ_KILL_POINT(orphan_after_cas);
   if (orphan.stamp.k >= segment().header().max_deliveries) {
     park(segment(), lane, orphan.position, orphan.stamp.k, tag());
-    freed(lane, orphan.position);
+    freed(segment(), lane, orphan.position);
     return false;
   }
   accept(lane, orphan.position, orphan.position + 1, orphan.stamp.k);

@@ -164,17 +164,7 @@ void ConsumerRing::finish_batch() noexcept {
   in_hand_count_ = 0;
   last_batch_ = items;
   learn_batch_time();
-  freed(lane_, begin_);
-}
-
-void ConsumerRing::freed(const LaneView& lane, Position position) noexcept {
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // P7: the sleeper brings the real fence
-  if ((segment().control().flags.load(std::memory_order_relaxed) & kNeedFence) != 0) {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  }
-  if (lane.control->room_wait.load(std::memory_order_relaxed) != 0) {
-    wake_producer(segment(), lane, position);
-  }
+  freed(segment(), lane_, begin_);
 }
 
 void ConsumerRing::put_in_hand(std::uint32_t count) noexcept {
@@ -184,12 +174,12 @@ void ConsumerRing::put_in_hand(std::uint32_t count) noexcept {
   local().thread_tag.store(current_thread_tag(), std::memory_order_relaxed);
 }
 
-std::span<const std::byte> ConsumerCore::payload(Position position) const {
-  if (const auto bytes = encoded_payload(lane_, position)) return *bytes;
+std::span<const std::byte> ConsumerCore::payload(const LaneView& lane, Position position) {
+  if (const auto bytes = encoded_payload(lane, position)) return *bytes;
   throw Corrupt(
       fmt::format("item {} of lane {} points outside its lane: somebody has overwritten "
                   "shared memory. Remove the queue",
-                  position, lane_.index));
+                  position, lane.index));
 }
 
 }  // namespace iq::detail

@@ -1,9 +1,11 @@
 // The consumer's side of the ring: claims, orphans, take-over, give-back, waiting.
 //
 // Split over claim.cpp (taking what is there), take_over.cpp (taking what others cannot finish),
-// give_back.cpp (giving up), consumer_ring.cpp (steps), hunger.cpp (waiting).
+// give_back.cpp (giving up), lease.cpp (explicit leases), consumer_ring.cpp (steps), hunger.cpp
+// (waiting).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -48,7 +50,6 @@ class ConsumerRing final : public ConsumerCore {
   bool resolve_limit(Position position) noexcept;
   void shrink_to(Position position, std::uint64_t word) noexcept;
   void finish_batch() noexcept;
-  void freed(const LaneView& lane, Position position) noexcept;
   void put_in_hand(std::uint32_t count) noexcept;
 
   // claim.cpp
@@ -75,6 +76,12 @@ class ConsumerRing final : public ConsumerCore {
   void give_back(Leave how, bool everything) noexcept;
   void give_back_unstarted() noexcept;
   void put_stamp(Position at, std::uint64_t k, StampState state) noexcept;
+
+  void drop_hold() noexcept;
+
+  // lease.cpp
+  void hold(HeldItem& item) noexcept;
+  void require_not_alone() const;
 
   // hunger.cpp
   Status acquire(std::uint32_t want, DeadlineNs deadline);
@@ -118,6 +125,8 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};
   bool ended_ = false;
+  /// One for the user of this object, one per explicit lease; those end in any thread.
+  std::atomic<std::uint32_t> holds_{1};
   bool wake_owed_ = false;  ///< a waker chose us; passed on if we leave without taking
 };
 

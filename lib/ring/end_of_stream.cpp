@@ -53,7 +53,7 @@ bool is_closed(Segment& segment) noexcept {
   return true;
 }
 
-bool stream_ended(Segment& segment) noexcept {
+bool stream_ended(Segment& segment, std::uint32_t but_for) noexcept {
   if (!is_closed(segment) || any_registered(segment, Role::producer)) return false;
   for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
     const LaneView lane = segment.lane(i);
@@ -65,7 +65,8 @@ bool stream_ended(Segment& segment) noexcept {
       const bool done = b.stamp.state == StampState::done;
       prefix = prefix && done;
       if (prefix) advance_hint(lane, b.position + b.items);
-      return done || b.stamp.state == StampState::parked ? Walk::on : Walk::stop;
+      const bool excepted = b.stamp.state == StampState::explicit_held && b.stamp.owner == but_for;
+      return done || excepted || b.stamp.state == StampState::parked ? Walk::on : Walk::stop;
     });
     if (ended != Walked::all) return false;
   }

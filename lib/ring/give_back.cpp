@@ -111,7 +111,7 @@ void ConsumerRing::give_back(Leave how, bool everything) noexcept {
   if (poisoned) take_this_orphan(lane, look_at(lane, first, first + 1));  // parks it
   if (rest_is_ours) announce(lane, kept, end_);
   wake_one_consumer(segment());
-  freed(lane, kAnyPosition);
+  freed(segment(), lane, kAnyPosition);
 }
 
 void ConsumerCore::close(Leave how) noexcept {
@@ -119,19 +119,24 @@ void ConsumerCore::close(Leave how) noexcept {
   if (closed_) return;
   closed_ = true;
   steppable_generation_ = 0;
-  if (ring.attachment().in_this_process()) {
-    Segment& segment = ring.segment();
-    if (leased_) ring.give_back(how, true);
-    const std::shared_ptr<Segment> keep = ring.attachment().shared_segment();
+  if (!ring.attachment().in_this_process()) {
     ring.forget();
-    ring.attachment().detach();
-    // The last one's leaving may be what others wait for: the end, or no consumers.
-    if (is_closed(segment)) wake_everybody(segment);
-    unlink_if_finished(segment);
+    ring.attachment().surrender();
     return;
   }
+  if (leased_) ring.give_back(how, true);
   ring.forget();
-  ring.attachment().surrender();
+  ring.drop_hold();
+}
+
+// The endpoint goes with the last of its user and its explicit leases.
+void ConsumerRing::drop_hold() noexcept {
+  if (holds_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const std::shared_ptr<Segment> segment = attachment_.shared_segment();
+  attachment_.detach();
+  // The last one's leaving may be what others wait for: the end, or no consumers.
+  if (is_closed(*segment)) wake_everybody(*segment);
+  unlink_if_finished(*segment);
 }
 
 }  // namespace iq::detail

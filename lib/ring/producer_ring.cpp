@@ -120,6 +120,7 @@ void ProducerCore::end(bool failed, std::string_view text) noexcept {
   if (closed_) return;
   closed_ = true;
   room_end_ = tail_;
+  staged_ = 0;
   Attachment& attachment = ring.attachment();
   if (!attachment.in_this_process()) {
     attachment.surrender();

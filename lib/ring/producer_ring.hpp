@@ -9,6 +9,9 @@
 
 namespace iq::detail {
 
+/// Stands for "none" where room in the byte ring is asked for.
+inline constexpr std::uint64_t kNoRingNeed = UINT64_MAX;
+
 class ProducerRing final : public ProducerCore {
  public:
   /// Takes a lane for a registered producer: a drained one, a new one, or one that still has items
@@ -34,7 +37,10 @@ class ProducerRing final : public ProducerCore {
   bool lane_is_drained(const LaneView& lane) const noexcept;
 
   void require_usable() const;
+  void require_fits(std::uint64_t bytes) const;
+  [[noreturn]] void refuse_stage() const;
   bool refresh_room() noexcept;
+  Status place(Position position, std::uint64_t bytes, DeadlineNs deadline, std::byte*& to);
   Status wait_until_free(DeadlineNs deadline, std::uint64_t ring_need, std::uint64_t& at);
   bool room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept;
   Status outcome() noexcept;

@@ -105,6 +105,7 @@ class ConsumerRepair {
         return store(lane, b.position, b.stamp.k + p.in_hand, StampState::orphan);
       }
       case StampState::explicit_held:
+        if (at_most_once_) return store(lane, b.position, 1, StampState::done);
         count_redelivery(true);
         return store(lane, b.position, b.stamp.k + 1, StampState::orphan);
       default: return;

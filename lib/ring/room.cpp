@@ -19,8 +19,15 @@ namespace iq::detail {
 namespace {
 constexpr int kSpins = 100;
 constexpr int kYields = 2;
-constexpr std::uint64_t kNoRingNeed = UINT64_MAX;
 }  // namespace
+
+void ProducerRing::require_fits(std::uint64_t bytes) const {
+  if (bytes <= max_bytes()) return;
+  throw TooLarge(fmt::format(
+      "put on {}: the item has {} bytes encoded, the limit is {}. Create the queue with "
+      "Options{{.bytes_per_producer = {}}} or more; nothing was appended",
+      segment().description(), bytes, max_bytes(), bytes));
+}
 
 void ProducerRing::require_usable() const {
   if (closed_) {
@@ -50,12 +57,13 @@ bool ProducerRing::refresh_room() noexcept {
   lane_.control->head.store(head_, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_release);  // P13: before the slots are written anew
   IQ_KILL_POINT(room_after_head);
-  room_end_ = head_ + lane_.capacity;
+  if (staged_ == 0) room_end_ = head_ + lane_.capacity;
   return true;
 }
 
 bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept {
-  if (static_cast<std::int64_t>(room_end_ - tail_) <= 0) return false;
+  const Position end = head_ + lane_.capacity;
+  if (static_cast<std::int64_t>(end - tail_ - staged_) <= 0) return false;
   if (ring_need == kNoRingNeed) return true;
   const auto found = ring_.find(ring_need);
   if (found) at = *found;
@@ -76,6 +84,7 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
     if ((control_->flags.load(std::memory_order_relaxed) & kStopped) != 0) return Status::stopped;
     refresh_room();
     if (room_for(ring_need, at)) return Status::ok;
+    if (staged_ != 0 && head_ == tail_) refuse_stage();
     const Status status = outcome();
     if (status != Status::ok) return status;
     const std::int64_t now = now_ns();
@@ -123,15 +132,21 @@ void ProducerRing::free_unstamped_head() noexcept {
 void ProducerRing::release_own_batch() {
   const std::uint64_t word = lane_.stamp(head_).load(std::memory_order_acquire);
   const Stamp stamp = Stamp::unpack(word);
-  const bool leased = stamp.state == StampState::leased || stamp.state == StampState::held;
+  const bool explicit_lease = stamp.state == StampState::explicit_held;
+  const bool leased =
+      stamp.state == StampState::leased || stamp.state == StampState::held || explicit_lease;
   if (compare_lap(word, lane_.lap(head_)) != 0 || !leased || stamp.owner - 1 >= kMaxEndpoints)
     return;
   Segment::LocalConsumer& local = segment().local_consumer(stamp.owner - 1);
   if (local.thread_tag.load(std::memory_order_relaxed) != current_thread_tag()) return;
-  auto* consumer = static_cast<ConsumerRing*>(local.consumer.load(std::memory_order_relaxed));
-  if (consumer == nullptr) return;
-  consumer->give_back_unstarted();
-  if (!consumer->in_hand()) return;
+  if (explicit_lease) {
+    if (!has_one_thread()) return;  // another thread may end the lease
+  } else {
+    auto* consumer = static_cast<ConsumerRing*>(local.consumer.load(std::memory_order_relaxed));
+    if (consumer == nullptr) return;
+    consumer->give_back_unstarted();
+    if (!consumer->in_hand()) return;
+  }
   throw WouldDeadlock(fmt::format(
       "put on {}: its lane is full ({} items), and the oldest is in this thread's own hands, to be "
       "acknowledged only after this put. Give the queue more capacity, or ack() before put()",
@@ -158,6 +173,7 @@ void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) {
 Status ProducerCore::wait_for_room(std::int64_t deadline_ns) {
   auto& ring = static_cast<ProducerRing&>(*this);
   ring.require_usable();
+  ring.require_no_stage();
   std::uint64_t at = 0;
   return ring.wait_until_free(deadline_ns, kNoRingNeed, at);
 }
@@ -169,29 +185,32 @@ std::uint64_t ProducerCore::max_bytes() const noexcept {
 Status ProducerCore::begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to) {
   auto& ring = static_cast<ProducerRing&>(*this);
   ring.require_usable();
-  if (bytes > max_bytes()) {
-    throw TooLarge(fmt::format(
-        "put on {}: the item has {} bytes encoded, the limit is {}. Create the queue with "
-        "Options{{.bytes_per_producer = {}}} or more; nothing was appended",
-        ring.segment().description(), bytes, max_bytes(), bytes));
-  }
+  ring.require_no_stage();
+  ring.require_fits(bytes);
+  if (lane_.ring_bytes != 0) ring.ring_.restart(tail_);
+  return ring.place(tail_, bytes, deadline_ns, to);
+}
+
+// Room for an encoded payload, and its slot filled in but for the payload.
+Status ProducerRing::place(Position position, std::uint64_t bytes, DeadlineNs deadline,
+                           std::byte*& to) {
   const bool inline_payload = bytes <= lane_.slot_bytes - kSlotHeaderBytes;
   std::uint64_t at = 0;
   const bool stopped = (control_->flags.load(std::memory_order_relaxed) & kStopped) != 0;
   const std::uint64_t need = inline_payload ? kNoRingNeed : bytes;
-  if (stopped || !ring.room_for(need, at)) {
-    const Status status = ring.wait_until_free(deadline_ns, need, at);
+  if (stopped || !room_for(need, at)) {
+    const Status status = wait_until_free(deadline, need, at);
     if (status != Status::ok) return status;
   }
   const SlotHeader header{static_cast<std::uint32_t>(bytes), inline_payload ? 0u : 1u};
-  std::byte* slot = next_slot();
+  std::byte* slot = lane_.slot(position);
   std::memcpy(slot, &header, sizeof header);
   if (inline_payload) {
-    if (lane_.ring_bytes != 0) ring.ring_.keep_nothing(tail_);
+    if (lane_.ring_bytes != 0) ring_.keep_nothing(position);
     to = slot + kSlotHeaderBytes;
   } else {
     std::memcpy(slot + kSlotHeaderBytes, &at, sizeof at);
-    ring.ring_.keep(tail_, at, bytes);
+    ring_.keep(position, at, bytes);
     to = lane_.ring + (at & (lane_.ring_bytes - 1));
   }
   return Status::ok;

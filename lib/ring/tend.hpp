@@ -44,8 +44,9 @@ bool close_queue(Segment& segment) noexcept;
 void reopen_queue(Segment& segment) noexcept;
 /// Closed, or without the handle that kept it open (which closes it).
 bool is_closed(Segment& segment) noexcept;
-/// Closed, no producer, nothing queued, nothing leased.
-bool stream_ended(Segment& segment) noexcept;
+/// Closed, no producer, nothing queued, nothing leased; explicit leases of `but_for` (endpoint + 1)
+/// do not count.
+bool stream_ended(Segment& segment, std::uint32_t but_for = 0) noexcept;
 /// Closed, a consumer existed, and none is left.
 bool consumers_gone(Segment& segment) noexcept;
 /// Removes the name of a queue that is finished and has nobody attached (A1).

@@ -75,6 +75,16 @@ void wake_producer(Segment& segment, const LaneView& lane, Position freed) noexc
   }
 }
 
+void freed(Segment& segment, const LaneView& lane, Position freed) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // P7: the sleeper brings the real fence
+  if ((segment.control().flags.load(std::memory_order_relaxed) & kNeedFence) != 0) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+  if (lane.control->room_wait.load(std::memory_order_relaxed) != 0) {
+    wake_producer(segment, lane, freed);
+  }
+}
+
 void wake_everybody(Segment& segment) noexcept {
   wake_all_consumers(segment);
   for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {

@@ -22,6 +22,8 @@ void wake_all_consumers(Segment& segment) noexcept;
 inline constexpr Position kAnyPosition = UINT64_MAX;
 /// Wakes the lane's producer if it waits for the slot at `freed` to become DONE. T23.
 void wake_producer(Segment& segment, const LaneView& lane, Position freed) noexcept;
+/// After `freed` became DONE: wakes the lane's producer if it waits for that. P7.
+void freed(Segment& segment, const LaneView& lane, Position freed) noexcept;
 /// Wakes everybody: after repair, close, stop.
 void wake_everybody(Segment& segment) noexcept;
 

@@ -2,6 +2,7 @@
 #include "sys/process.hpp"
 
 #include <sched.h>
+#include <sys/single_threaded.h>
 #include <unistd.h>
 #include <cerrno>
 
@@ -15,6 +16,8 @@ std::uint64_t current_thread_tag() noexcept {
   static thread_local char place;
   return (reinterpret_cast<std::uintptr_t>(&place) ^ process_generation() << 1) | 1;
 }
+
+bool has_one_thread() noexcept { return __libc_single_threaded != 0; }
 
 bool read_at(int fd, std::uint64_t offset, void* to, std::size_t bytes) noexcept {
   auto* out = static_cast<char*>(to);

@@ -11,6 +11,9 @@ int process_id() noexcept;
 /// A number that differs between the threads of a process and between processes. Never 0.
 std::uint64_t current_thread_tag() noexcept;
 
+/// Whether this process never had a second thread. False may be wrong, true is not.
+bool has_one_thread() noexcept;
+
 /// Reads exactly `bytes` bytes at `offset` (EINTR retried). False on a short read or an error.
 bool read_at(int fd, std::uint64_t offset, void* to, std::size_t bytes) noexcept;
 

@@ -76,6 +76,34 @@ void take_some_at_once(S& stage) {
   }
 }
 
+// Each that is held may come again, until it was acknowledged.
+void hold_and_end(S& stage) {
+  auto queue = stage.open();
+  auto consumer = queue.get_consumer();
+  std::vector<iq::Lease<Text>> held;
+  const auto hold = [&] {
+    held.push_back(*consumer.lease());
+    const Text& item = *held.back();
+    stage.ledger->giving_back(item.id);
+    stage.ledger->receive(S::kVictim, item, held.back().deliveries());
+  };
+  const auto acknowledge = [&](std::size_t i) {
+    const std::uint32_t id = held[i]->id;
+    held[i].ack();
+    stage.ledger->given_back[id].fetch_sub(1);
+  };
+  for (int i = 0; i < 5; ++i) hold();
+  acknowledge(3);
+  held[0].give_back();
+  stage.consume(consumer, S::kVictim, 2);
+  hold();
+  acknowledge(1);
+  acknowledge(5);
+  consumer.close();
+  held[2].give_back();
+  acknowledge(4);
+}
+
 // Feeds the victim one by one, each time that it sleeps.
 void feed_a_sleeper(S& stage) {
   stage.help([](S& s, int) {
@@ -108,6 +136,7 @@ std::vector<Scene<Text>> consumer_scenes() {
       {"give back and leave", small_queue(16), put_twelve, give_back_and_leave, nothing},
       {"leave by an exception", small_queue(16), put_twelve, leave_by_an_exception, nothing},
       {"several in hand", small_queue(16), put_twelve_for_several, take_some_at_once, nothing},
+      {"explicit leases", small_queue(16), put_twelve, hold_and_end, nothing},
       {"sleep for each item", small_queue(16), feed_a_sleeper, sleep_for_each_item, nothing},
   };
 }

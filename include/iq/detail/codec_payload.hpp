@@ -24,6 +24,9 @@ struct Payload {
   /// A slot holds the value's own bytes, and may be read in place as `const T&` when it is
   /// aligned for T. Bytes from an untrusted writer may then hold a bool or enum that is no value.
   static constexpr bool kInPlace = InPlace<T>;
+  using Argument = const T&;  ///< what put() takes
+  using View = const T&;      ///< what a loop and a lease give
+  using Held = T;             ///< what is kept of an item in hand, where it cannot be read in place
   /// The bytes of every item, or 0 when they depend on the value.
   static constexpr std::size_t kFixedSize = kInPlace ? sizeof(T) : 0;
 
@@ -52,6 +55,10 @@ struct Payload {
     }
     if (out.size() != size) refuse_short(out.size(), size);
   }
+
+  /// What is kept of the item in hand. Errors: as read().
+  static Held hold(std::span<const std::byte> bytes) { return read(bytes); }
+  static View view(const Held& held) noexcept { return held; }
 
   /// The value that write() stored.
   ///
@@ -87,8 +94,13 @@ struct Payload {
 // Says why, and declares enough that no other error follows.
 template <class T>
 struct Payload<T, false> : ExplanationOf<T> {
+  using Argument = const std::remove_cvref_t<T>&;
+  using View = Argument;
+  using Held = std::decay_t<T>;
   static constexpr bool kInPlace = false;
   static constexpr std::size_t kFixedSize = 0;
+  static Held hold(std::span<const std::byte> bytes);
+  static View view(const Held& held);
   static std::size_t size(const std::remove_cvref_t<T>& value);
   static void write(const std::remove_cvref_t<T>& value, std::byte* to, std::size_t size);
   static std::decay_t<T> read(std::span<const std::byte> bytes);

@@ -20,6 +20,13 @@ enum class Leave : unsigned char {
   give_back,    ///< it goes to another consumer, its delivery count + 1
 };
 
+/// An item under an explicit lease: where it lies, and how often it was handed out before.
+struct HeldItem {
+  LaneView lane;
+  Position position = 0;
+  std::uint32_t attempts = 0;
+};
+
 /// One consumer endpoint. At most one batch is leased at a time: positions [begin, end) of one
 /// lane, progress in the endpoint's shared cursor. One thread at a time.
 class ConsumerCore {
@@ -36,6 +43,12 @@ class ConsumerCore {
   /// Puts up to `most` items in hand at once, the first as next() would; they lie at
   /// item(position() + i). Nobody takes them over. Returns how many through `count`.
   Status next_some(std::uint32_t most, std::int64_t deadline_ns, std::uint32_t& count);
+
+  /// As next(), but the item then is nobody's but its holder's until finish(), whatever else this
+  /// consumer does. T33
+  Status lease(std::int64_t deadline_ns, HeldItem& item);
+  /// Ends an explicit lease. From any thread, also after close(). T34
+  void finish(const HeldItem& item, Leave how) noexcept;
 
   /// Gives up what is in hand; the rest of the batch stays claimed and can be taken over.
   void release(Leave how) noexcept;
@@ -63,13 +76,13 @@ class ConsumerCore {
   Position position() const noexcept;
   const std::byte* item(Position position) const noexcept { return lane_.slot(position); }
   /// The bytes of an encoded payload. Errors: Corrupt when its slot points outside its lane.
-  std::span<const std::byte> payload(Position position) const;
+  static std::span<const std::byte> payload(const LaneView& lane, Position position);
+  std::span<const std::byte> payload(Position position) const { return payload(lane_, position); }
 
   /// How often the item in hand was handed out, this time included.
   std::uint32_t deliveries() const noexcept { return attempts_ + 1; }
-  /// Names an item for its whole life, redeliveries included.
   std::uint64_t item_id(Position position) const noexcept {
-    return std::uint64_t{lane_.index} << 52 | (position & ((std::uint64_t{1} << 52) - 1));
+    return detail::item_id(lane_.index, position);
   }
   std::uint32_t slot_bytes() const noexcept { return lane_.slot_bytes; }
 

@@ -41,6 +41,17 @@ class ProducerCore {
   /// both. Nothing is visible before publish(). Errors: as above, TooLarge with both sizes.
   Status begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to);
 
+  /// Where the next item of a stage goes: a run of items that commit_stage() publishes together and
+  /// drop_stage() forgets. While a stage is open every put is refused. Waits for room.
+  /// Errors: as begin_encoded(); TooLarge when the lane cannot hold so many at a time.
+  Status stage(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to);
+  /// Publishes what was staged. Errors: Closed, Stopped, WrongProcess: nothing was appended.
+  void commit_stage();
+  void drop_stage() noexcept;
+  /// Errors: WouldDeadlock while a stage is open.
+  void require_no_stage() const;
+  std::uint32_t staged() const noexcept { return staged_; }
+
   std::byte* next_slot() const noexcept { return lane_.slot(tail_); }
 
   /// Makes the next `count` slots visible to consumers: the linearization point of put. T1.
@@ -82,6 +93,7 @@ class ProducerCore {
   Position tail_ = 0;      ///< private copy of the lane's tail
   Position room_end_ = 0;  ///< slots below it are known to be free
   Position head_ = 0;      ///< private copy of the lane's head
+  std::uint32_t staged_ = 0;  ///< items of an open stage; room_end_ is tail_ meanwhile
   /// A page that the kernel clears in every child: tells an inherited producer from an own one.
   const std::atomic<std::uint64_t>* generation_word_ = nullptr;
   std::uint64_t generation_ = 0;

@@ -1,0 +1,90 @@
+// Explicit leases: items that a consumer holds one by one, to be ended in any order.
+//
+// Such an item is under a stamp of its own that no cursor speaks of, so it does not move with the
+// batch it came from, and it may be ended by any thread of the process: all that is needed is one
+// store by its holder. While there are any, `held` in the endpoint's extra line sends a repairer
+// through all lanes.
+#include <fmt/format.h>
+
+#include "iq/detail/kill_point.hpp"
+#include "iq/error.hpp"
+#include "iq/options.hpp"
+#include "ring/consumer_ring.hpp"
+#include "ring/parking.hpp"
+#include "ring/wait.hpp"
+#include "sys/process.hpp"
+
+namespace iq::detail {
+
+Status ConsumerCore::lease(std::int64_t deadline_ns, HeldItem& item) {
+  const Status status = next(deadline_ns);
+  if (status == Status::ok) static_cast<ConsumerRing&>(*this).hold(item);
+  return status;
+}
+
+// The batch is split at the item in hand, in the order of a give-back (T9): what comes last in the
+// lane first, the coarse stamp last.
+void ConsumerRing::hold(HeldItem& item) noexcept {
+  const Position at = position();
+  seal_limit(at);
+  segment().extra(attachment_.index()).held.fetch_add(1, std::memory_order_release);
+  holds_.fetch_add(1, std::memory_order_relaxed);
+  IQ_KILL_POINT(lease_after_count);
+  item = {lane_, at, attempts_};
+  const Position began = begin_;
+  const bool rest = at + 1 < end_;
+  if (rest) put_stamp(at + 1, end_ - at - 1, StampState::leased);
+  put_stamp(at, attempts_, StampState::explicit_held);  // T33
+  if (at > began) put_stamp(began, at - began, StampState::done);
+  in_hand_count_ = 0;
+  attempts_ = 0;
+  leased_ = rest;
+  begin_ = at + 1;
+  if (rest) {
+    announce(lane_, begin_, end_);
+  } else {
+    line_->cursor.store(begin_, std::memory_order_release);
+  }
+  if (at > began) freed(segment(), item.lane, began);
+}
+
+void ConsumerCore::finish(const HeldItem& item, Leave how) noexcept {
+  auto& ring = static_cast<ConsumerRing&>(*this);
+  if (!ring.attachment() || !ring.attachment().in_this_process()) return;
+  Segment& segment = ring.segment();
+  const LaneView& lane = item.lane;
+  const std::uint64_t lap = lane.lap(item.position);
+  const std::uint32_t deliveries = item.attempts + 1;
+  const bool at_most_once =
+      segment.header().delivery == static_cast<std::uint32_t>(Delivery::at_most_once);
+  const bool again = how == Leave::give_back && !at_most_once;
+  if (again && deliveries >= segment.header().max_deliveries) {
+    park(segment, lane, item.position, deliveries, ring.tag());
+  } else {
+    // T34, P3, P10: done with, or anybody's; in both cases no longer ours.
+    lane.stamp(item.position)
+        .store(again ? pack_stamp(lap, deliveries, 0, StampState::orphan)
+                     : pack_stamp(lap, 1, ring.tag(), StampState::done),
+               std::memory_order_release);
+  }
+  IQ_KILL_POINT(lease_after_end);
+  if (again) raise_attention(segment, lane);
+  segment.extra(ring.attachment().index()).held.fetch_sub(1, std::memory_order_release);
+  freed(segment, lane, item.position);
+  // Work again, or perhaps the end of the stream: somebody has to look.
+  const std::uint32_t flags = segment.control().flags.load(std::memory_order_relaxed);
+  if (again || (flags & kClosed) != 0) wake_one_consumer(segment);
+  ring.drop_hold();
+}
+
+// With one thread nobody else can end what this consumer holds.
+void ConsumerRing::require_not_alone() const {
+  if (holds_.load(std::memory_order_relaxed) == 1 || !has_one_thread()) return;
+  if (!stream_ended(segment(), tag())) return;
+  throw WouldDeadlock(fmt::format(
+      "get from {}: nothing is left but the {} items that this consumer itself holds under leases, "
+      "and this process has no other thread. ack() or give_back() them first",
+      segment().description(), holds_.load(std::memory_order_relaxed) - 1));
+}
+
+}  // namespace iq::detail
