@@ -184,7 +184,7 @@ class Consumer {
       try {
         return Payload::read(core_->payload(position));
       } catch (...) {
-        core_->release(detail::Leave::give_back);  // it was not handed out; in the end it is parked
+        core_->give_back_one(position);  // it was not handed out; in the end it is parked
         throw;
       }
     }

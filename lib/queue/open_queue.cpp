@@ -139,8 +139,10 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
   const bool replaceable = mode != OpenMode::open_only;
   if (replaceable && is_closed(*segment)) {
     sweep(*segment, 0, kMaxEndpoints);  // the dead may be all that keeps it from being finished
-    if (is_finished(*segment) && segment->unlink_if_unattached() != Unlinked::in_use) {
-      return nullptr;
+    const auto finished = [&] { return is_finished(*segment); };
+    if (finished()) {
+      const Unlinked done = segment->unlink_if_unattached(finished);
+      if (done == Unlinked::yes || done == Unlinked::raced) return nullptr;
     }
   }
   if (mode == OpenMode::create_only) {
@@ -156,7 +158,10 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
   if (options.require_options) require_options(name, segment->header(), ours);
   if (mode == OpenMode::open_or_create && is_closed(*segment)) {
     // Closed by a run of which nobody is left, with items in it: it goes on with them.
-    if (const auto alone = segment->lock_if_unattached()) reopen_queue(*segment);
+    if (const auto alone = segment->lock_if_unattached()) {
+      if (is_finished(*segment)) return nullptr;  // by now: begin anew
+      reopen_queue(*segment);
+    }
   }
   std::shared_ptr<SharedQueue> queue;
   try {

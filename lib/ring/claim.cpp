@@ -47,7 +47,7 @@ Status ConsumerRing::try_take(std::uint32_t want) {
 
 std::uint32_t ConsumerRing::claim_size(const LaneView& lane, std::uint64_t available,
                                        std::uint32_t want, Position at) noexcept {
-  std::uint64_t size = want > 1 ? want : claim_limit_;
+  std::uint64_t size = want > 1 ? want : claim_one_ ? 1 : claim_limit_;
   const std::uint32_t others =
       std::min(segment().control().consumers_live.load(std::memory_order_relaxed), kMaxEndpoints);
   if (others > 1) {
@@ -62,7 +62,7 @@ void ConsumerRing::announce(const LaneView& lane, Position begin, Position end) 
   // In this order: a thief that meets the new limit also sees the lane and the cursor (P4).
   line_->lane.store(lane.index, std::memory_order_release);
   line_->cursor.store(begin, std::memory_order_release);
-  line_->limit.store(settled_limit(end), std::memory_order_release);
+  line_->limit.store(settled_limit(end, lane.index), std::memory_order_release);
 }
 
 void ConsumerRing::accept(const LaneView& lane, Position begin, Position end,

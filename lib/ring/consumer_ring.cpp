@@ -75,7 +75,8 @@ Status ConsumerCore::next(std::int64_t deadline_ns) {
 
 // After next_some(): only now that the cursor is past what was in hand may thieves come again.
 void ConsumerRing::unseal_limit() noexcept {
-  if (in_hand_count_ > 1) line_->limit.store(settled_limit(end_), std::memory_order_release);
+  if (in_hand_count_ <= 1) return;
+  line_->limit.store(settled_limit(end_, lane_.index), std::memory_order_release);
 }
 
 Status ConsumerCore::next_some(std::uint32_t most, std::int64_t deadline_ns, std::uint32_t& count) {
@@ -108,6 +109,7 @@ Status ConsumerCore::continue_after(Position position, std::int64_t deadline_ns)
   // Somebody called get(), ack() or the like in between: the iterator's position is history.
   const bool inside = leased_ && position - begin_ <= end_ - begin_;
   if (steppable_generation_ == 0 || !inside) return next(deadline_ns);
+  ring.claim_one_ = false;  // a loop that goes on
   return ring.after_step(position, deadline_ns);
 }
 
@@ -122,6 +124,7 @@ Status ConsumerRing::after_step(Position position, DeadlineNs deadline) {
       return stopped();
     }
     in_hand_count_ = 1;
+    local().thread_tag.store(current_thread_tag(), std::memory_order_relaxed);
     return Status::ok;
   }
   finish_batch();
@@ -135,7 +138,7 @@ bool ConsumerRing::resolve_limit(Position position) noexcept {
     if (limit_tag(word) == 0) return position < end_;
     // T12: whoever is pending has not been confirmed: cancel it. Opens our own seal again, too.
     IQ_KILL_POINT(limit_before_cancel);
-    if (line_->limit.compare_exchange_strong(word, settled_limit(end_),
+    if (line_->limit.compare_exchange_strong(word, settled_limit(end_, lane_.index),
                                              std::memory_order_acq_rel)) {
       return position < end_;
     }

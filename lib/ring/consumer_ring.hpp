@@ -73,7 +73,8 @@ class ConsumerRing final : public ConsumerCore {
   // give_back.cpp
   void seal_limit(Position position) noexcept;
   void unseal_limit() noexcept;
-  void give_back(Leave how, bool everything) noexcept;
+  void give_back(Leave how) noexcept;
+  bool counts(Position in_hand) const noexcept { return blamed_ == kAll || blamed_ == in_hand; }
   void give_back_unstarted() noexcept;
   void put_stamp(Position at, std::uint64_t k, StampState state) noexcept;
 
@@ -121,9 +122,13 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t last_batch_ = 0;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
-  Suspect suspect_;
+  std::vector<Suspect> suspects_;  ///< per owner, which has one batch at a time
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};
+  bool claim_one_ = false;  ///< it acknowledges by hand: what it claims ahead would wait for it
+  /// Which of several in hand counts a delivery more when they are given back.
+  static constexpr Position kAll = UINT64_MAX;
+  Position blamed_ = kAll;
   bool ended_ = false;
   /// One for the user of this object, one per explicit lease; those end in any thread.
   std::atomic<std::uint32_t> holds_{1};

@@ -84,7 +84,7 @@ void unlink_if_finished(Segment& segment) noexcept {
   try {
     // Nobody is alive. The dead may still be registered: nobody had to wait for them so far.
     sweep(segment, 0, kMaxEndpoints);
-    if (is_finished(segment)) segment.unlink_if_unattached();
+    if (is_finished(segment)) segment.unlink_if_unattached([&] { return is_finished(segment); });
   } catch (...) {
     // The name stays; open_or_create on such a rest begins anew.
   }

@@ -16,7 +16,7 @@ void ConsumerRing::seal_limit(Position position) noexcept {
   for (;;) {
     shrink_to(position, word);
     // T12 with the owner's tag: who is pending is cancelled, and nobody new may begin.
-    if (line_->limit.compare_exchange_strong(word, pending_limit(end_, tag()),
+    if (line_->limit.compare_exchange_strong(word, pending_limit(end_, tag(), lane_.index),
                                              std::memory_order_acq_rel)) {
       return;
     }
@@ -27,20 +27,23 @@ void ConsumerCore::release(Leave how) noexcept {
   auto& ring = static_cast<ConsumerRing&>(*this);
   steppable_generation_ = 0;
   if (!leased_ || closed_ || !ring.attachment().in_this_process()) return;
-  if (how == Leave::give_back && in_hand_count_ != 0) {
-    ring.give_back(how, false);
+  if (how == Leave::acknowledge && this->position() + in_hand_count_ == end_) {
+    line_->cursor.store(end_, std::memory_order_release);  // T4 without a next item in hand
+    IQ_KILL_POINT(ack_after_cursor);
+    ring.finish_batch();
     return;
   }
-  const Position position = this->position() + in_hand_count_;
-  line_->cursor.store(position, std::memory_order_release);  // T4 without a next item in hand
-  ring.unseal_limit();
-  in_hand_count_ = 0;
-  IQ_KILL_POINT(ack_after_cursor);
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // P5
-  if (!below_limit(position, line_->limit.load(std::memory_order_relaxed)) &&
-      !ring.resolve_limit(position)) {
-    ring.finish_batch();
-  }
+  // Nobody knows when this consumer is called again: what is left must not wait for that, neither
+  // the items nor the room of those that are done. It claims no more ahead than it loops over.
+  ring.claim_one_ = true;
+  ring.give_back(how);
+}
+
+void ConsumerCore::give_back_one(Position position) noexcept {
+  auto& ring = static_cast<ConsumerRing&>(*this);
+  ring.blamed_ = position;
+  release(Leave::give_back);
+  ring.blamed_ = ConsumerRing::kAll;
 }
 
 void ConsumerRing::put_stamp(Position at, std::uint64_t k, StampState state) noexcept {
@@ -61,7 +64,8 @@ void ConsumerRing::give_back_unstarted() noexcept {
   if (in_hand_count_ != 0) {
     if (any) put_stamp(begin_, kept - begin_, StampState::leased);
     // Several in hand (next_some) stay sealed: no thief may come between them.
-    line_->limit.store(in_hand_count_ > 1 ? pending_limit(kept, tag()) : settled_limit(kept),
+    line_->limit.store(in_hand_count_ > 1 ? pending_limit(kept, tag(), lane_.index)
+                                          : settled_limit(kept, lane_.index),
                        std::memory_order_release);
   } else if (kept > begin_) {
     finish_batch();
@@ -74,7 +78,7 @@ void ConsumerRing::give_back_unstarted() noexcept {
   wake_one_consumer(segment());
 }
 
-void ConsumerRing::give_back(Leave how, bool everything) noexcept {
+void ConsumerRing::give_back(Leave how) noexcept {
   Position first = position();
   seal_limit(first);
   const bool at_most_once =
@@ -85,31 +89,21 @@ void ConsumerRing::give_back(Leave how, bool everything) noexcept {
     line_->cursor.store(first, std::memory_order_release);  // T4
     IQ_KILL_POINT(give_back_after_ack);
   }
-  const Position kept = first + in_hand_count_;
-  const bool rest_is_ours = !everything && kept < end_;
-  if (first == end_ || (kept == first && rest_is_ours)) {  // nothing goes to others
-    if (first == end_)
-      finish_batch();
-    else
-      line_->limit.store(settled_limit(end_), std::memory_order_release);
+  if (first == end_) {  // nothing goes to others
+    finish_batch();
     return;
   }
-  if (rest_is_ours) {
-    put_stamp(kept, end_ - kept, StampState::leased);
-  } else {
-    for (Position p = end_; p-- > kept;) put_stamp(p, attempts_, StampState::orphan);
-  }
-  for (Position p = kept; p-- > first;) put_stamp(p, attempts_ + 1, StampState::orphan);
+  const Position kept = first + in_hand_count_;
+  for (Position p = end_; p-- > kept;) put_stamp(p, attempts_, StampState::orphan);
+  for (Position p = kept; p-- > first;) put_stamp(p, attempts_ + counts(p), StampState::orphan);
   if (first > begin_) put_stamp(begin_, first - begin_, StampState::done);
   const bool poisoned = in_hand_count_ == 1 && attempts_ + 1 >= segment().header().max_deliveries;
   in_hand_count_ = 0;
-  leased_ = rest_is_ours;
-  begin_ = kept;
+  leased_ = false;
   attempts_ = 0;
   const LaneView lane = lane_;
   raise_attention(segment(), lane);
   if (poisoned) take_this_orphan(lane, look_at(lane, first, first + 1));  // parks it
-  if (rest_is_ours) announce(lane, kept, end_);
   wake_one_consumer(segment());
   freed(segment(), lane, kAnyPosition);
 }
@@ -124,7 +118,7 @@ void ConsumerCore::close(Leave how) noexcept {
     ring.attachment().surrender();
     return;
   }
-  if (leased_) ring.give_back(how, true);
+  if (leased_) ring.give_back(how);
   ring.forget();
   ring.drop_hold();
 }

@@ -17,35 +17,27 @@
 namespace iq::detail {
 
 Status ConsumerCore::lease(std::int64_t deadline_ns, HeldItem& item) {
+  auto& ring = static_cast<ConsumerRing&>(*this);
+  ring.claim_one_ = true;
   const Status status = next(deadline_ns);
-  if (status == Status::ok) static_cast<ConsumerRing&>(*this).hold(item);
+  if (status == Status::ok) ring.hold(item);
   return status;
 }
 
-// The batch is split at the item in hand, in the order of a give-back (T9): what comes last in the
-// lane first, the coarse stamp last.
 void ConsumerRing::hold(HeldItem& item) noexcept {
   const Position at = position();
   seal_limit(at);
+  if (at + 1 < end_) give_back_unstarted();
   segment().extra(attachment_.index()).held.fetch_add(1, std::memory_order_release);
   holds_.fetch_add(1, std::memory_order_relaxed);
   IQ_KILL_POINT(lease_after_count);
   item = {lane_, at, attempts_};
-  const Position began = begin_;
-  const bool rest = at + 1 < end_;
-  if (rest) put_stamp(at + 1, end_ - at - 1, StampState::leased);
   put_stamp(at, attempts_, StampState::explicit_held);  // T33
-  if (at > began) put_stamp(began, at - began, StampState::done);
+  if (at > begin_) put_stamp(begin_, at - begin_, StampState::done);
+  line_->cursor.store(end_, std::memory_order_release);
   in_hand_count_ = 0;
-  attempts_ = 0;
-  leased_ = rest;
-  begin_ = at + 1;
-  if (rest) {
-    announce(lane_, begin_, end_);
-  } else {
-    line_->cursor.store(begin_, std::memory_order_release);
-  }
-  if (at > began) freed(segment(), item.lane, began);
+  leased_ = false;
+  if (at > begin_) freed(segment(), lane_, begin_);
 }
 
 void ConsumerCore::finish(const HeldItem& item, Leave how) noexcept {

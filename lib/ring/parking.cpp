@@ -29,6 +29,22 @@ struct Origin {
   std::uint32_t deliveries;
 };
 
+/// Where the entry's item came from. Nonsense when the entry is just being written.
+Origin origin_of(const LaneView& parking, Position position) noexcept {
+  Origin origin{0, kMaxLanes, 0};
+  const auto bytes = encoded_payload(parking, position);
+  if (bytes && bytes->size() >= sizeof origin) std::memcpy(&origin, bytes->data(), sizeof origin);
+  return origin;
+}
+
+bool is_parked_in_place(const Segment& segment, const Origin& origin) noexcept {
+  if (origin.lane >= segment.lanes_used()) return false;
+  const LaneView lane = segment.lane(origin.lane);
+  const std::uint64_t word = lane.stamp(origin.position).load(std::memory_order_acquire);
+  return compare_lap(word, lane.lap(origin.position)) == 0 &&
+         Stamp::unpack(word).state == StampState::parked;
+}
+
 std::optional<PinnedLock> lock_parking(const Segment& segment, std::int64_t patience_ns) {
   const std::int64_t until = now_ns() + patience_ns;
   do {
@@ -143,6 +159,17 @@ void park(Segment& segment, const LaneView& lane, Position position, std::uint32
 
 namespace {
 
+// T15 of a parker that was killed behind its copy, when the next one parked the item in place
+// because it did not get the lock. Whoever holds the lock finishes the move.
+void finish_move(Segment& segment, const ParkedBytes& item) noexcept {
+  if (!is_parked_in_place(segment, {item.position, item.lane, item.deliveries})) return;
+  const LaneView lane = segment.lane(item.lane);
+  lane.stamp(item.position)
+      .store(pack_stamp(lane.lap(item.position), 1, 0, StampState::done),
+             std::memory_order_release);
+  wake_producer(segment, lane, kAnyPosition);
+}
+
 std::uint32_t visit_area(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit) {
   if (segment.parking().control->tail.load(std::memory_order_acquire) == 0) return 0;
   ParkingLane parking(segment);
@@ -150,6 +177,7 @@ std::uint32_t visit_area(Segment& segment, const std::function<bool(const Parked
   for (Position p = parking.head(); p != parking.tail(); ++p) {
     const auto item = parking.read(p);
     if (!item || item->lane >= segment.lanes_used()) continue;
+    finish_move(segment, *item);
     // Its parker is about to finish the original, or is dead and repair will: not yet ours.
     if (!is_done(segment.lane(item->lane), item->position)) continue;
     if (!visit(*item)) continue;
@@ -190,7 +218,9 @@ std::uint64_t count_parked(const Segment& segment) noexcept {
   const Position tail = parking.control->tail.load(std::memory_order_acquire);
   const Position head = parking.control->head.load(std::memory_order_acquire);
   if (tail - head <= parking.slot_count()) {  // the area has pages only once something was parked
-    for (Position p = head; p != tail; ++p) count += !is_done(parking, p);
+    for (Position p = head; p != tail; ++p) {
+      count += !is_done(parking, p) && !is_parked_in_place(segment, origin_of(parking, p));
+    }
   }
   for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
     const LaneView lane = segment.lane(i);

@@ -126,7 +126,7 @@ class ConsumerRepair {
       end = limit_end(word, b.position);
       const bool told = limit_tag(word) == 0 || limit_tag(word) == dead_;
       if (!told || end - b.position - 1 >= items) end = b.position + items;
-    } while (!line_.limit.compare_exchange_weak(word, pending_limit(end, dead_),
+    } while (!line_.limit.compare_exchange_weak(word, pending_limit(end, dead_, lane.index),
                                                 std::memory_order_acq_rel));  // T12
     IQ_KILL_POINT(repair_after_seal);
     const auto kept = static_cast<std::uint32_t>(end - b.position);

@@ -82,7 +82,8 @@ bool ConsumerRing::take_over(const LaneView& lane, const Boundary& lease, std::i
     return false;
   }
   const Position limit_at = limit_end(limit, begin);
-  if (limit_tag(limit) == 0 && limit_at - begin - 1 < std::uint64_t{lease.items} - 1) {
+  const bool told = limit_tag(limit) == 0 || limit_tag(limit) == owner + 1;
+  if (told && limit_at - begin - 1 < std::uint64_t{lease.items} - 1) {
     // T13: a thief confirmed and was stopped before it shrank the stamp. Finish that; what it
     // wanted is then unstamped, and is seized like any other.
     std::uint64_t word = lease.word;
@@ -94,17 +95,14 @@ bool ConsumerRing::take_over(const LaneView& lane, const Boundary& lease, std::i
   }
   const std::uint64_t rest = end - at - 1;
   if (rest == 0) return false;
-  const bool same = suspect_.lane == lane.index && suspect_.begin == begin &&
-                    suspect_.cursor == cursor && suspect_.limit == limit;
-  if (!same) {
-    // One suspect at a time; another one only when the old one has moved on.
-    if (suspect_.lane == kMaxLanes || now - suspect_.since_ns > 4 * kStealAfterNs ||
-        (suspect_.lane == lane.index && suspect_.begin == begin)) {
-      suspect_ = {lane.index, begin, cursor, limit, now};
-    }
+  if (suspects_.size() <= owner) suspects_.resize(owner + 1);
+  Suspect& suspect = suspects_[owner];
+  if (suspect.lane != lane.index || suspect.begin != begin || suspect.cursor != cursor ||
+      suspect.limit != limit) {
+    suspect = {lane.index, begin, cursor, limit, now};
     return false;
   }
-  if (now - suspect_.since_ns < kStealAfterNs) return false;
+  if (now - suspect.since_ns < kStealAfterNs) return false;
   // A thief that is pending and does not go on is replaced; a seal and a nudge are left alone.
   if (limit_tag(limit) == owner + 1 || limit_tag(limit) == kLimitTagMask) return false;
   const Position from = limit_tag(limit) == 0 ? end - (rest + 1) / 2 : limit_at;
@@ -122,7 +120,8 @@ void ConsumerRing::cancel_steal(EndpointLine& line, const LaneView& lane, const 
       now.stamped && now.stamp.state == StampState::leased && now.stamp.owner == lease.stamp.owner;
   if (!same) return;  // another batch by now: its owner finds our word and knows better
   const Position end = lease.position + now.items;
-  line.limit.compare_exchange_strong(pending, settled_limit(end), std::memory_order_acq_rel);
+  line.limit.compare_exchange_strong(pending, settled_limit(end, lane.index),
+                                     std::memory_order_acq_rel);
 }
 
 // Takes [from, end) of a lease that has stood still, if its owner has not come so far.
@@ -132,7 +131,7 @@ bool ConsumerRing::steal(const LaneView& lane, const Boundary& lease, std::uint6
   EndpointLine& line = segment().endpoint(owner);
   const Position begin = lease.position;
   const Position end = begin + lease.items;
-  std::uint64_t wanted = pending_limit(from, tag());
+  std::uint64_t wanted = pending_limit(from, tag(), lane.index);
   if (!line.limit.compare_exchange_strong(limit, wanted, std::memory_order_acq_rel)) {  // T10
     return false;
   }
@@ -147,7 +146,7 @@ bool ConsumerRing::steal(const LaneView& lane, const Boundary& lease, std::uint6
     return false;
   }
   IQ_KILL_POINT(steal_before_confirm);
-  if (!line.limit.compare_exchange_strong(wanted, settled_limit(from),
+  if (!line.limit.compare_exchange_strong(wanted, settled_limit(from, lane.index),
                                           std::memory_order_acq_rel)) {  // T11
     return false;
   }

@@ -142,9 +142,10 @@ std::optional<PinnedLock> Segment::lock_if_unattached() const {
   return PinnedLock::try_lock(*lock_file_, kReplacerByte, 1 + 2 * kMaxEndpoints);
 }
 
-Unlinked Segment::unlink_if_unattached() {
+Unlinked Segment::unlink_if_unattached(const std::function<bool()>& still) {
   if (anonymous()) return Unlinked::in_use;
   if (const std::optional<PinnedLock> all = lock_if_unattached()) {
+    if (!still()) return Unlinked::kept;
     return unlink_name(name_, lock_file_->id()) ? Unlinked::yes : Unlinked::raced;
   }
   const bool rival = probe_lock(*lock_file_, kReplacerByte, 1) == Held::yes;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,7 @@ constexpr std::uint64_t endpoint_byte(std::uint32_t endpoint) {
 enum class Unlinked : unsigned char {
   yes,
   in_use,  ///< somebody is attached
+  kept,    ///< nobody is, but the condition does not hold any more
   raced,   ///< somebody else is at it, or the name leads elsewhere by now: look again
 };
 
@@ -52,7 +54,11 @@ class Segment {
   /// Every endpoint byte at once, which keeps newcomers out; empty while anybody is attached.
   std::optional<PinnedLock> lock_if_unattached() const;
   /// Removes the name, unless somebody is attached or the name leads elsewhere by now.
-  Unlinked unlink_if_unattached();
+  Unlinked unlink_if_unattached() {
+    return unlink_if_unattached([] { return true; });
+  }
+  /// The same only if `still` holds: asked while the bytes are held, so nobody can change it.
+  Unlinked unlink_if_unattached(const std::function<bool()>& still);
   void unlink();
 
   /// Reserves and faults in a lane's pages. Errors: NoSpace "needs N, has M".

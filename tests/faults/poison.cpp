@@ -110,3 +110,40 @@ TEST_CASE("Poison: several at once, held by several consumers, are parked each e
   for (const auto& entry : parked) CHECK(poisonous(entry.item.id));
   judge(stage);
 }
+
+TEST_CASE("Poison: parked in place beside the copy of a killed parker, it counts and comes once") {
+  S stage("twice", {.capacity = 16, .max_deliveries = 1});
+  stage.put(0, 1);
+  const int dead = stage.help([](S& s, int slot) {
+    RawConsumer consumer(s.name);
+    s.take_batch(consumer, slot, 1);
+    ::raise(SIGKILL);
+  });
+  stage.await_death(dead);
+  REQUIRE(stage.sweep());
+  const int parker = stage.help([](S& s, int slot) {
+    auto own = s.open();
+    auto consumer = own.get_consumer();
+    iqtest::kill_at("park_after_publish");
+    s.consume(consumer, slot, 1);
+  });
+  stage.await_death(parker);
+  REQUIRE(stage.sweep());
+  auto consumer = stage.queue.get_consumer();
+  {
+    // Somebody looks at the parked items and takes his time.
+    const auto busy =
+        iq::detail::PinnedLock::try_lock(stage.spy->lock_file(), iq::detail::kParkingByte, 1);
+    REQUIRE(busy);
+    CHECK(consumer.try_get().status() == iq::Status::empty);
+  }
+  CHECK(stage.queue.stats().parked == 1);
+  CHECK(stage.queue.requeue_parked() == 1);
+  CHECK(consumer.get_for(kBound)->id == 0);
+  consumer.ack();
+  CHECK(stage.queue.stats().parked == 0);
+  CHECK(stage.queue.requeue_parked() == 0);
+  CHECK(consumer.try_get().status() == iq::Status::empty);
+  stage.producer.close();
+  stage.queue.close();
+}

@@ -6,10 +6,13 @@
 #include <string>
 
 namespace iqtest {
+int included_bytes();
 int included_codec();
 int included_consumer();
 int included_error();
 int included_iq();
+int included_lease();
+int included_loan();
 int included_options();
 int included_producer();
 int included_queue();
@@ -21,7 +24,8 @@ int included_worker_group();
 TEST_CASE("public headers: each compiles alone, and none is forgotten here") {
   using namespace iqtest;
   const std::map<std::string, int (*)()> known{
-      {"codec.hpp", included_codec},     {"consumer.hpp", included_consumer},
+      {"bytes.hpp", included_bytes},     {"lease.hpp", included_lease},
+      {"loan.hpp", included_loan},       {"codec.hpp", included_codec},     {"consumer.hpp", included_consumer},
       {"error.hpp", included_error},     {"iq.hpp", included_iq},
       {"options.hpp", included_options}, {"producer.hpp", included_producer},
       {"queue.hpp", included_queue},     {"stats.hpp", included_stats},

@@ -50,8 +50,10 @@ class ConsumerCore {
   /// Ends an explicit lease. From any thread, also after close(). T34
   void finish(const HeldItem& item, Leave how) noexcept;
 
-  /// Gives up what is in hand; the rest of the batch stays claimed and can be taken over.
+  /// Gives up what is in hand, and what was claimed ahead and not started.
   void release(Leave how) noexcept;
+  /// Gives back all that next_some() put in hand, of which only `position` counts a delivery more.
+  void give_back_one(Position position) noexcept;
   /// Gives up everything, also what was claimed and not started.
   void close(Leave how) noexcept;
   bool closed() const noexcept { return closed_; }
