@@ -66,13 +66,17 @@ class Consumer {
   /// back what is in hand too.
   ~Consumer() { finish(); }
 
-  /// Waits for the first item of a loop. One loop at a time; a second one goes on where the first
-  /// was left. Models std::ranges::input_range.
+  /// Begins a loop, whose first comparison waits for the first item. One loop at a time; a second
+  /// one goes on where the first was left. Models std::ranges::input_range.
   ///
   /// Errors: ProducerDied or ProducerFailed once everything is drained (see Options); Stopped with
   ///         the text that stop() was given; Corrupt; WrongProcess; Closed after close().
   /// Cost:   the step from one item to the next is a store and a load of this consumer's own line.
-  Iterator begin() { return Iterator(*this, core().next(detail::kNoDeadline)); }
+  Iterator begin() {
+    core();
+    return Iterator(*this);
+  }
+  void begin() const = delete;  // a loop takes items: the consumer is not to be const
   std::default_sentinel_t end() const noexcept { return {}; }
 
   /// Takes the next item, waiting for it: empty at the end of the stream, for ever, and after
@@ -108,15 +112,16 @@ class Consumer {
   /// If killed: all of them go to others; the count rises for the first only, after which they are
   ///            handed out one by one.
   std::vector<T> get_some(std::size_t most) {
-    std::vector<T> items;
-    if (most == 0) return items;
-    std::uint32_t count = 0;
-    const auto limit = static_cast<std::uint32_t>(std::min<std::size_t>(most, detail::kMaxBatch));
-    if (core().next_some(limit, detail::kNoDeadline, count) != Status::ok) return items;
-    items.reserve(count);
-    const detail::Position first = core_->position();
-    for (std::uint32_t i = 0; i < count; ++i) items.push_back(read(first + i));
-    return items;
+    Result<std::vector<T>> taken = take_some(most, detail::kNoDeadline);
+    return taken ? *std::move(taken) : std::vector<T>();
+  }
+  /// As get_some(), if there is an item now: ok with the items, empty, done or stopped.
+  Result<std::vector<T>> try_get_some(std::size_t most) { return take_some(most, detail::kNow); }
+  /// As get_some(), waiting at most `timeout`: ok with the items, timeout, done or stopped.
+  template <class Rep, class Period>
+  Result<std::vector<T>> get_some_for(std::size_t most,
+                                      std::chrono::duration<Rep, Period> timeout) {
+    return take_some(most, detail::deadline_after(timeout));
   }
 
   /// Takes the next item as get() does, to be held until it is acknowledged or given back by
@@ -149,7 +154,7 @@ class Consumer {
   void give_back() noexcept { core_release(detail::Leave::give_back); }
 
   /// How often the item in hand has been handed out, this time included: 1 unless a consumer died
-  /// or gave it back.
+  /// or gave it back. Requires: an item in hand, for this and for item_id().
   std::uint32_t deliveries() const { return core().deliveries(); }
   /// A number that names the item in hand for its whole life in this queue, redeliveries included.
   std::uint64_t item_id() const { return core().item_id(core().position()); }
@@ -196,6 +201,19 @@ class Consumer {
     return read(core_->position());
   }
 
+  Result<std::vector<T>> take_some(std::size_t most, std::int64_t deadline) {
+    std::vector<T> items;
+    if (most == 0) return items;
+    std::uint32_t count = 0;
+    const auto limit = static_cast<std::uint32_t>(std::min<std::size_t>(most, detail::kMaxBatch));
+    const Status status = core().next_some(limit, deadline, count);
+    if (status != Status::ok) return status;
+    items.reserve(count);
+    const detail::Position first = core_->position();
+    for (std::uint32_t i = 0; i < count; ++i) items.push_back(read(first + i));
+    return items;
+  }
+
   // What a loop keeps of the item in hand; given back when it cannot be read, in the end parked.
   typename Payload::Held hold(detail::Position position) {
     try {
@@ -227,7 +245,11 @@ class Consumer {
 };
 
 /// The iterator of a consumer's loop. Move-only, single pass. A reference that it gave is valid
-/// until it is advanced or destroyed.
+/// until the next item is asked for, or the iterator is destroyed.
+///
+/// Advancing it only says that the item is finished: it is acknowledged, and the next one fetched,
+/// when that one is asked for by a comparison with end() or by `*`. So an adaptor that takes n
+/// items, such as std::views::take, neither waits for another one nor swallows it.
 template <class T>
 class Consumer<T>::Iterator {
  public:
@@ -240,81 +262,111 @@ class Consumer<T>::Iterator {
   Iterator(Iterator&& other) noexcept
       : owner_(std::exchange(other.owner_, nullptr)),
         position_(other.position_),
-        uncaught_(other.uncaught_) {}
+        uncaught_(other.uncaught_),
+        state_(other.state_) {}
   Iterator& operator=(Iterator&& other) noexcept {
     if (this != &other) {
       leave();
       owner_ = std::exchange(other.owner_, nullptr);
       position_ = other.position_;
       uncaught_ = other.uncaught_;
+      state_ = other.state_;
     }
     return *this;
   }
   ~Iterator() { leave(); }
 
-  reference operator*() const noexcept {
+  /// The item. Requires: not at the end. Errors: as Consumer::begin().
+  reference operator*() const {
+    settle();
     if constexpr (Payload::kInPlace) {
       return *reinterpret_cast<const T*>(owner_->core_->item(position_));
     } else {
       return Payload::view(*owner_->value_);
     }
   }
-  const value_type* operator->() const noexcept {
+  const value_type* operator->() const {
     if constexpr (Payload::kInPlace) {
       return &**this;
     } else {
+      settle();
       return &*owner_->value_;
     }
   }
 
   Iterator& operator++() {
-    if (!owner_->core_->step(position_)) [[unlikely]] {
-      arrive(owner_->core_->continue_after(position_, detail::kNoDeadline));
-    } else {
-      load();
-    }
+    settle();
+    state_ = State::passed;
     return *this;
   }
   void operator++(int) { ++*this; }
 
-  friend bool operator==(const Iterator& it, std::default_sentinel_t) noexcept {
+  /// Whether the stream has ended; waits until that is known. Errors: as Consumer::begin().
+  friend bool operator==(const Iterator& it, std::default_sentinel_t) {
+    it.settle();
     return it.owner_ == nullptr;
   }
 
  private:
   friend class Consumer<T>;
-  Iterator(Consumer& owner, Status status) : owner_(&owner), uncaught_(std::uncaught_exceptions()) {
-    arrive(status);
+  enum class State : unsigned char {
+    in_hand,  ///< the item at position_ is in hand; with no owner_: the end
+    passed,   ///< it is finished, the next one was not asked for
+    fresh,    ///< no item was asked for so far
+  };
+
+  explicit Iterator(Consumer& owner) noexcept
+      : owner_(&owner), uncaught_(std::uncaught_exceptions()), state_(State::fresh) {}
+
+  // By value all along: an address that escapes would be reloaded behind each store of the cursor.
+  struct Next {
+    Consumer* owner;
+    detail::Position position;
+  };
+
+  void settle() const {
+    if (state_ == State::in_hand) return;
+    const bool passed = state_ == State::passed;
+    state_ = State::in_hand;
+    if (passed && owner_->core_->step(position_)) [[likely]] {
+      if constexpr (Payload::kInPlace) return;
+    } else {
+      const Next next = refill(std::exchange(owner_, nullptr), position_, passed);
+      owner_ = next.owner;
+      position_ = next.position;
+    }
+    if constexpr (!Payload::kInPlace) owner_ = load(std::exchange(owner_, nullptr), position_);
   }
 
-  void arrive(Status status) {
-    if (status != Status::ok) {
-      owner_ = nullptr;
-      return;
-    }
-    position_ = owner_->core_->position();
-    owner_->core_->begin_steps();
-    load();
+  // Where these throw nothing is in hand, and the iterator is at the end.
+  [[gnu::noinline]] static Next refill(Consumer* owner, detail::Position position, bool passed) {
+    if (owner == nullptr) return {nullptr, 0};
+    detail::ConsumerCore& core = owner->core();
+    const Status status = passed ? core.continue_after(position, detail::kNoDeadline)
+                                 : core.next(detail::kNoDeadline);
+    if (status != Status::ok) return {nullptr, 0};
+    core.begin_steps();
+    return {owner, core.position()};
   }
-
-  void load() {
-    if constexpr (!Payload::kInPlace) {
-      Consumer& owner = *std::exchange(owner_, nullptr);  // on an error there is nothing to leave
-      owner.value_.emplace(owner.hold(position_));
-      owner_ = &owner;
-    }
+  static Consumer* load(Consumer* owner, detail::Position position) {
+    if (owner != nullptr) owner->value_.emplace(owner->hold(position));
+    return owner;
   }
 
   void leave() noexcept {
     if (owner_ == nullptr) return;
-    const bool unwinding = std::uncaught_exceptions() > uncaught_;
-    owner_->core_release(unwinding ? detail::Leave::give_back : detail::Leave::acknowledge);
+    const bool unwinding =
+        state_ == State::in_hand && std::uncaught_exceptions() > uncaught_;
+    if (state_ != State::fresh) {
+      owner_->core_release(unwinding ? detail::Leave::give_back : detail::Leave::acknowledge);
+    }
     owner_ = nullptr;
   }
 
-  Consumer* owner_ = nullptr;
-  detail::Position position_ = 0;
+  mutable Consumer* owner_ = nullptr;
+  mutable detail::Position position_ = 0;
   int uncaught_ = 0;
+  mutable State state_ = State::in_hand;
 };
 
 }  // namespace iq

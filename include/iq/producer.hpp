@@ -6,8 +6,9 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
-#include <iterator>
+#include <initializer_list>
 #include <ranges>
+#include <span>
 #include <utility>
 
 #include "iq/codec.hpp"
@@ -97,7 +98,9 @@ class Producer {
   /// Appends every element of `range`, in order, waiting while the queue is full. Returns how many.
   ///
   /// Errors: as put(); what was appended before stays. If `range` throws, so does this.
-  /// Cost:   one publication per 4 KiB instead of one per item, where T is stored in place.
+  /// Cost:   one publication per 4 KiB instead of one per item, where T is stored in place and the
+  ///         range is contiguous (vector, array, span). Other ranges may have to wait for their
+  ///         elements, or be another queue's consumer: each is published before the next is read.
   template <std::ranges::input_range R>
     requires std::convertible_to<std::ranges::range_reference_t<R>, typename Producer<T>::Argument>
   std::size_t put_all(R&& range) {
@@ -105,6 +108,9 @@ class Producer {
     if (result.status != Status::ok) core().raise(result.status);
     return result.accepted;
   }
+
+  /// The same for a list in braces.
+  std::size_t put_all(std::initializer_list<T> items) { return put_all(std::span(items)); }
 
   /// As put_all(), for at most `timeout`: tells how many were appended.
   template <std::ranges::input_range R, class Rep, class Period>
@@ -139,6 +145,13 @@ class Producer {
     return take_loan(bytes, detail::kNow);
   }
 
+  /// As put_all_for(), with a point in time.
+  template <std::ranges::input_range R, class Clock, class Duration>
+    requires std::convertible_to<std::ranges::range_reference_t<R>, typename Producer<T>::Argument>
+  PutAllResult put_all_until(R&& range, std::chrono::time_point<Clock, Duration> deadline) {
+    return append_all(range, detail::deadline_at(deadline));
+  }
+
   /// Ends this producer; what was put stays. Idempotent, never blocks, also on a full queue.
   void close() noexcept {
     if (core_) core_->close();
@@ -149,6 +162,9 @@ class Producer {
   friend class IterableQueue<T>;
   friend struct detail::EndpointAccess;
   static constexpr std::size_t kPieceBytes = 4096;
+  template <class R>
+  static constexpr bool kIsRun = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
+                                  std::same_as<std::ranges::range_value_t<R>, T>;
 
   explicit Producer(detail::ProducerHandle core) noexcept
       : core_(std::move(core)), uncaught_(std::uncaught_exceptions()) {}
@@ -194,47 +210,41 @@ class Producer {
 
   template <class R>
   PutAllResult append_all(R& range, std::int64_t deadline) {
-    PutAllResult result;
-    auto at = std::ranges::begin(range);
-    const auto last = std::ranges::end(range);
-    while (at != last) {
-      if constexpr (Payload::kInPlace) {
-        if (!core().has_room()) [[unlikely]] {
-          result.status = core().wait_for_room(deadline);
-          if (result.status != Status::ok) return result;
+    if constexpr (Payload::kInPlace && kIsRun<std::remove_cvref_t<R>>) {
+      return append_run({std::ranges::data(range), std::ranges::size(range)}, deadline);
+    } else {
+      PutAllResult result;
+      const auto last = std::ranges::end(range);
+      for (auto at = std::ranges::begin(range); at != last; ++at) {
+        // Room first: an element that was read and found none would be lost.
+        if constexpr (Payload::kInPlace) {
+          if (!core().has_room()) result.status = core().wait_for_room(deadline);
         }
-        result.accepted += append_piece(at, last);
-      } else {
-        result.status = append(*at, deadline);
-        if (result.status != Status::ok) return result;
+        if (result.status == Status::ok) result.status = append(*at, deadline);
+        if (result.status != Status::ok) break;
         ++result.accepted;
-        ++at;
       }
+      return result;
     }
-    return result;
   }
 
-  // Fills free slots and publishes them together, also when the range throws in between.
-  template <class I, class S>
-  std::size_t append_piece(I& at, const S& last) {
+  // Fills free slots and publishes them together.
+  PutAllResult append_run(std::span<const T> items, std::int64_t deadline) {
+    constexpr std::size_t kPieceItems = std::max<std::size_t>(1, kPieceBytes / sizeof(T));
     detail::ProducerCore& core = this->core();
-    const std::size_t most = std::min<std::size_t>(
-        core.contiguous_room(), std::max<std::size_t>(1, kPieceBytes / sizeof(T)));
-    struct Publish {
-      detail::ProducerCore& core;
-      std::size_t filled = 0;
-      ~Publish() {
-        if (filled != 0) core.publish(static_cast<std::uint32_t>(filled));
+    PutAllResult result;
+    while (result.accepted < items.size()) {
+      if (!core.has_room()) [[unlikely]] {
+        result.status = core.wait_for_room(deadline);
+        if (result.status != Status::ok) break;
       }
-    } piece{core};
-    std::byte* slot = core.next_slot();
-    for (; piece.filled < most && at != last; ++at) {
-      Argument item = *at;
-      std::memcpy(slot, &item, sizeof(T));
-      slot += sizeof(T);
-      ++piece.filled;
+      const std::size_t count = std::min<std::size_t>(
+          {core.contiguous_room(), kPieceItems, items.size() - result.accepted});
+      std::memcpy(core.next_slot(), items.data() + result.accepted, count * sizeof(T));
+      core.publish(static_cast<std::uint32_t>(count));
+      result.accepted += count;
     }
-    return piece.filled;
+    return result;
   }
 
   void finish() noexcept {

@@ -65,13 +65,57 @@ TEST_CASE("Consumer: pipes into filter, transform and take") {
         std::vector{1, 9, 25, 49, 81, 121, 169, 225, 289, 361});
 }
 
-TEST_CASE("Consumer: views::take(n) steps once more than it shows: that item counts as done") {
-  // As with every single-pass range: the view increments before it looks at its count. So the
-  // loop that was left had item 3 in hand, and a loop that is left acknowledges.
+TEST_CASE("Consumer: views::take(n) takes n items, waits for no other and loses none") {
   Filled filled(10);
+  CHECK(collect(filled.consumer | std::views::take(0)).empty());
   CHECK(collect(filled.consumer | std::views::take(3)) == std::vector{0, 1, 2});
   CHECK(filled.queue.stats().in_hand == 0);
-  CHECK(collect(filled.consumer) == std::vector{4, 5, 6, 7, 8, 9});
+  CHECK(collect(filled.consumer) == std::vector{3, 4, 5, 6, 7, 8, 9});
+
+  iq::IterableQueue<int> open;
+  auto producer = open.get_producer();
+  auto consumer = open.get_consumer();
+  producer.put_all({1, 2, 3});
+  CHECK(collect(consumer | std::views::take(3)) == std::vector{1, 2, 3});  // returns, though open
+  CHECK(open.stats().in_hand == 0);
+}
+
+TEST_CASE("Consumer: an iterator that was advanced holds its item until the next is asked for") {
+  Filled filled(3);
+  {
+    auto it = filled.consumer.begin();
+    CHECK(filled.queue.stats().in_hand == 0);
+    CHECK(*it == 0);
+    ++it;
+    CHECK(filled.queue.stats().in_hand == 1);
+    CHECK(*it == 1);
+    auto moved = std::move(it);
+    CHECK(*moved == 1);
+    ++moved;
+    ++moved;  // 2 is passed without being looked at
+    CHECK(moved == filled.consumer.end());
+    CHECK(moved == filled.consumer.end());
+  }
+  CHECK(filled.queue.stats().in_hand == 0);
+  CHECK(filled.queue.size() == 0);
+}
+
+TEST_CASE("Consumer: put_all from a consumer passes each item on before it takes the next") {
+  Filled filled(4);
+  iq::IterableQueue<int> out;
+  auto producer = out.get_producer();
+  std::uint64_t in_hand_with_nothing_out = 0;
+  producer.put_all(filled.consumer | std::views::transform([&](int item) {
+                     const auto done = static_cast<std::uint64_t>(item);
+                     in_hand_with_nothing_out += out.stats().put != done;
+                     in_hand_with_nothing_out += filled.queue.stats().in_hand != 1;
+                     return square(item);
+                   }));
+  CHECK(in_hand_with_nothing_out == 0);
+  producer.close();
+  out.close();
+  auto consumer = out.get_consumer();
+  CHECK(collect(consumer) == std::vector{0, 1, 4, 9});
 }
 
 TEST_CASE("Consumer: works with the algorithms of std::ranges") {
