@@ -73,7 +73,7 @@ class Consumer {
   ///         the text that stop() was given; Corrupt; WrongProcess; Closed after close().
   /// Cost:   the step from one item to the next is a store and a load of this consumer's own line.
   Iterator begin() {
-    core();
+    core().require_usable();
     return Iterator(*this);
   }
   void begin() const = delete;  // a loop takes items: the consumer is not to be const

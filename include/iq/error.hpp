@@ -61,45 +61,85 @@ class CodedError : public Error {
 }  // namespace detail
 
 /// The endpoint or the queue is closed: nothing was appended, no endpoint was made.
-using Closed = detail::CodedError<Errc::closed>;
+class Closed : public detail::CodedError<Errc::closed> {
+  using CodedError::CodedError;
+};
 /// The queue is closed and every consumer has left: what is put now would never be read.
-using NoConsumers = detail::CodedError<Errc::no_consumers>;
+class NoConsumers : public detail::CodedError<Errc::no_consumers> {
+  using CodedError::CodedError;
+};
 /// The item cannot fit: the text has its size and the limit.
-using TooLarge = detail::CodedError<Errc::too_large>;
+class TooLarge : public detail::CodedError<Errc::too_large> {
+  using CodedError::CodedError;
+};
 /// The queue carries items of another type: the text describes both.
-using WrongType = detail::CodedError<Errc::wrong_type>;
+class WrongType : public detail::CodedError<Errc::wrong_type> {
+  using CodedError::CodedError;
+};
 /// An object that was inherited through fork() was used in the child.
-using WrongProcess = detail::CodedError<Errc::wrong_process>;
+class WrongProcess : public detail::CodedError<Errc::wrong_process> {
+  using CodedError::CodedError;
+};
 /// An existing queue has other options than the caller requires.
-using WrongOptions = detail::CodedError<Errc::wrong_options>;
+class WrongOptions : public detail::CodedError<Errc::wrong_options> {
+  using CodedError::CodedError;
+};
 /// The segment was written by another version of the format.
-using WrongVersion = detail::CodedError<Errc::wrong_version>;
+class WrongVersion : public detail::CodedError<Errc::wrong_version> {
+  using CodedError::CodedError;
+};
 /// Shared memory is exhausted: the text says what was needed and what there is.
-using NoSpace = detail::CodedError<Errc::no_space>;
+class NoSpace : public detail::CodedError<Errc::no_space> {
+  using CodedError::CodedError;
+};
 /// The segment holds something that cannot be true. Nothing outside it was touched.
-using Corrupt = detail::CodedError<Errc::corrupt>;
+class Corrupt : public detail::CodedError<Errc::corrupt> {
+  using CodedError::CodedError;
+};
 /// Somebody called stop().
-using Stopped = detail::CodedError<Errc::stopped>;
+class Stopped : public detail::CodedError<Errc::stopped> {
+  using CodedError::CodedError;
+};
 /// A signal asked for the end while join() waited.
-using Interrupted = detail::CodedError<Errc::interrupted>;
+class Interrupted : public detail::CodedError<Errc::interrupted> {
+  using CodedError::CodedError;
+};
 /// create_only found the name taken.
-using NameInUse = detail::CodedError<Errc::name_in_use>;
+class NameInUse : public detail::CodedError<Errc::name_in_use> {
+  using CodedError::CodedError;
+};
 /// open_only found no queue of that name.
-using NotFound = detail::CodedError<Errc::not_found>;
+class NotFound : public detail::CodedError<Errc::not_found> {
+  using CodedError::CodedError;
+};
 /// The file system refuses, or the file belongs to somebody else.
-using NoPermission = detail::CodedError<Errc::no_permission>;
+class NoPermission : public detail::CodedError<Errc::no_permission> {
+  using CodedError::CodedError;
+};
 /// The name has characters or a length that no queue can have.
-using BadName = detail::CodedError<Errc::bad_name>;
+class BadName : public detail::CodedError<Errc::bad_name> {
+  using CodedError::CodedError;
+};
 /// An option or argument is outside its range: the text has the value and the range.
-using BadArgument = detail::CodedError<Errc::bad_argument>;
+class BadArgument : public detail::CodedError<Errc::bad_argument> {
+  using CodedError::CodedError;
+};
 /// All endpoints of the queue are in use by live processes.
-using TooManyEndpoints = detail::CodedError<Errc::too_many_endpoints>;
+class TooManyEndpoints : public detail::CodedError<Errc::too_many_endpoints> {
+  using CodedError::CodedError;
+};
 /// This process can no longer ask the kernel who is alive (its file descriptors were closed).
-using CannotProbe = detail::CodedError<Errc::cannot_probe>;
+class CannotProbe : public detail::CodedError<Errc::cannot_probe> {
+  using CodedError::CodedError;
+};
 /// The call could only wait for its own caller.
-using WouldDeadlock = detail::CodedError<Errc::would_deadlock>;
+class WouldDeadlock : public detail::CodedError<Errc::would_deadlock> {
+  using CodedError::CodedError;
+};
 /// Another process is creating or removing the same name: try again.
-using Busy = detail::CodedError<Errc::busy>;
+class Busy : public detail::CodedError<Errc::busy> {
+  using CodedError::CodedError;
+};
 
 /// A producer was killed or left without closing. Everything that it put has been delivered.
 class ProducerDied : public Error {

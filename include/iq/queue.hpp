@@ -66,8 +66,11 @@ class IterableQueue {
   /// above.
   IterableQueue(OpenOnly, const std::string& name, const Options& options = {})
       : IterableQueue(detail::OpenMode::open_only, name, options) {}
-  /// Opens the queue or creates it; one that is finished, or whose users are all dead and whose
-  /// type differs, is replaced. Errors: as above; Busy when others kept replacing it.
+  /// Opens the queue or creates it. One that is finished begins anew. One that is closed and has
+  /// items gives them to consumers, then the end; a first producer that is alone opens it again.
+  /// One whose users have all left and whose type differs is replaced, items and all: its items
+  /// cannot be read any more.
+  /// Errors: as above; Busy when others kept replacing it.
   IterableQueue(OpenOrCreate, const std::string& name, const Options& options = {})
       : IterableQueue(detail::OpenMode::open_or_create, name, options) {}
 

@@ -43,6 +43,12 @@ SegmentHeader header_for(const ItemType& type, const Options& options) {
     throw BadArgument(fmt::format("Options::bytes_per_producer is {}: it must be 0 to {}",
                                   options.bytes_per_producer, kMaxRingBytes));
   }
+  if ((options.mode & ~0666U) != 0 || (options.mode & 0600U) != 0600) {
+    throw BadArgument(
+        fmt::format("Options::mode is {:04o}: it must be 0600, with bits of 0066 for others who "
+                    "take part",
+                    options.mode));
+  }
   SegmentHeader header;
   std::memset(&header, 0, sizeof header);
   header.slot_bytes = type.in_place ? type.bytes : kEncodedSlotBytes;
@@ -156,16 +162,14 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
     refuse_type(name, segment->header(), ours);
   }
   if (options.require_options) require_options(name, segment->header(), ours);
-  if (mode == OpenMode::open_or_create && is_closed(*segment)) {
-    // Closed by a run of which nobody is left, with items in it: it goes on with them.
-    if (const auto alone = segment->lock_if_unattached()) {
-      if (is_finished(*segment)) return nullptr;  // by now: begin anew
-      reopen_queue(*segment);
-    }
-  }
+  // Closed by a run of which nobody is left, with items in it: consumers get those and the end, a
+  // producer may go on behind them.
+  const bool rest = mode == OpenMode::open_or_create && is_closed(*segment) &&
+                    segment->lock_if_unattached().has_value();
   std::shared_ptr<SharedQueue> queue;
   try {
     queue = attach_handle(segment, false, options);
+    if (rest) queue->allow_reopening();
   } catch (const TooManyEndpoints&) {
     // Unless they are really all in use: somebody holds the range to replace or remove the queue.
     if (count_registered(*segment) >= kMaxEndpoints) throw;

@@ -53,8 +53,16 @@ Attachment SharedQueue::register_endpoint(Role role, bool even_closed) {
   return attach_repairing(segment_, role, even_closed);
 }
 
+// T31. Only while this handle is alone: all other endpoint bytes are held meanwhile.
+void SharedQueue::reopen_rest() {
+  if (!may_reopen_.exchange(false)) return;
+  const auto others = segment_->lock_all_but(handle_.index());
+  if (others && !is_finished(*segment_)) reopen_queue(*segment_);
+}
+
 ProducerHandle SharedQueue::get_producer() {
   require_usable("get a producer");
+  reopen_rest();
   return std::make_shared<ProducerRing>(register_endpoint(Role::producer, false));
 }
 
@@ -123,6 +131,7 @@ void SharedQueue::leave() noexcept {
     return;
   }
   handle_.detach();
+  segment_->count_own_handle(-1);
   iq::detail::is_closed(*segment_);  // true by now if this was the last handle, or the creator's
   unlink_if_finished(*segment_);
 }

@@ -1,6 +1,7 @@
 // The queue behind QueueCore: one process's handle on a segment.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -13,7 +14,9 @@ namespace iq::detail {
 class SharedQueue final : public QueueCore {
  public:
   explicit SharedQueue(Attachment handle)
-      : handle_(std::move(handle)), segment_(handle_.shared_segment()) {}
+      : handle_(std::move(handle)), segment_(handle_.shared_segment()) {
+    segment_->count_own_handle(1);
+  }
   ~SharedQueue() override { leave(); }
 
   ProducerHandle get_producer() override;
@@ -32,12 +35,17 @@ class SharedQueue final : public QueueCore {
   std::uint32_t requeue_parked() override;
   void leave() noexcept override;
 
+  /// What was opened is the rest of a run that is over: the first producer may open it again.
+  void allow_reopening() noexcept { may_reopen_ = true; }
+
  private:
   void require_usable(const char* what) const;
   Attachment register_endpoint(Role role, bool even_closed);
+  void reopen_rest();
 
   Attachment handle_;
   std::shared_ptr<Segment> segment_;
+  std::atomic<bool> may_reopen_{false};
 };
 
 /// Registers an endpoint; repairs the dead first when no number is free.

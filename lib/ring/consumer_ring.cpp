@@ -44,15 +44,16 @@ void ConsumerRing::surrender() noexcept {
   attachment_.surrender();
 }
 
-void ConsumerRing::require_usable() const {
+void ConsumerCore::require_usable() const {
+  const auto& ring = static_cast<const ConsumerRing&>(*this);
   if (closed_) {
     throw Closed("this consumer is closed: get another one from the queue");
   }
-  if (!attachment_.in_this_process()) {
+  if (!ring.attachment().in_this_process()) {
     throw WrongProcess(
         fmt::format("this consumer of {} was inherited through fork(): it belongs to the parent. "
                     "Hand endpoints to children with WorkerGroup::fork, or adopt() them",
-                    segment().description()));
+                    ring.segment().description()));
   }
 }
 
@@ -63,7 +64,7 @@ Position ConsumerCore::position() const noexcept {
 
 Status ConsumerCore::next(std::int64_t deadline_ns) {
   auto& ring = static_cast<ConsumerRing&>(*this);
-  ring.require_usable();
+  require_usable();
   steppable_generation_ = 0;
   if (!leased_) return ring.acquire(ring.want_, deadline_ns);
   const Position position = this->position() + in_hand_count_;
@@ -105,7 +106,7 @@ Status ConsumerRing::next_for(std::uint32_t want, DeadlineNs deadline) {
 
 Status ConsumerCore::continue_after(Position position, std::int64_t deadline_ns) {
   auto& ring = static_cast<ConsumerRing&>(*this);
-  ring.require_usable();
+  require_usable();
   // Somebody called get(), ack() or the like in between: the iterator's position is history.
   const bool inside = leased_ && position - begin_ <= end_ - begin_;
   if (steppable_generation_ == 0 || !inside) return next(deadline_ns);

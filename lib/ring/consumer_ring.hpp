@@ -31,10 +31,10 @@ class ConsumerRing final : public ConsumerCore {
   ~ConsumerRing();
 
   Attachment& attachment() noexcept { return attachment_; }
+  const Attachment& attachment() const noexcept { return attachment_; }
   Segment& segment() const noexcept { return attachment_.segment(); }
   std::uint32_t tag() const noexcept { return attachment_.index() + 1; }
 
-  void require_usable() const;
   /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives
   /// on.
   void surrender() noexcept;
@@ -82,7 +82,7 @@ class ConsumerRing final : public ConsumerCore {
 
   // lease.cpp
   void hold(HeldItem& item) noexcept;
-  void require_not_alone() const;
+  void require_others() const;
 
   // hunger.cpp
   Status acquire(std::uint32_t want, DeadlineNs deadline);

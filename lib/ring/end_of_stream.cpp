@@ -22,10 +22,9 @@ bool close_queue(Segment& segment) noexcept {
 
 void reopen_queue(Segment& segment) noexcept {
   Control& control = segment.control();
-  control.failure_text_ready.store(0, std::memory_order_relaxed);
-  control.failure.store(0, std::memory_order_relaxed);
+  // A producer's death stays noted: the stream goes on, and it is not whole.
   control.consumers_seen.store(0, std::memory_order_relaxed);
-  control.creator.store(0, std::memory_order_relaxed);  // the one that opens it now is no creator
+  control.creator.store(0, std::memory_order_relaxed);  // who opens it now is no creator
   control.flags.fetch_and(~std::uint32_t{kClosed}, std::memory_order_seq_cst);
 }
 
@@ -54,7 +53,16 @@ bool is_closed(Segment& segment) noexcept {
 }
 
 bool stream_ended(Segment& segment, std::uint32_t but_for) noexcept {
-  if (!is_closed(segment) || any_registered(segment, Role::producer)) return false;
+  return is_closed(segment) && drained(segment, but_for);
+}
+
+bool only_we_can_close(const Segment& segment) noexcept {
+  return segment.anonymous() && segment.has_own_handle() &&
+         count_registered(segment, Role::handle) == 1;
+}
+
+bool drained(Segment& segment, std::uint32_t but_for) noexcept {
+  if (any_registered(segment, Role::producer)) return false;
   for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
     const LaneView lane = segment.lane(i);
     if (lane.control->owner.load(std::memory_order_acquire) != 0) return false;  // P9

@@ -69,14 +69,23 @@ void ConsumerCore::finish(const HeldItem& item, Leave how) noexcept {
   ring.drop_hold();
 }
 
-// With one thread nobody else can end what this consumer holds.
-void ConsumerRing::require_not_alone() const {
-  if (holds_.load(std::memory_order_relaxed) == 1 || !has_one_thread()) return;
-  if (!stream_ended(segment(), tag())) return;
-  throw WouldDeadlock(fmt::format(
-      "get from {}: nothing is left but the {} items that this consumer itself holds under leases, "
-      "and this process has no other thread. ack() or give_back() them first",
-      segment().description(), holds_.load(std::memory_order_relaxed) - 1));
+// In a process of one thread: a get that could only end by what its own caller would do next.
+void ConsumerRing::require_others() const {
+  const std::uint32_t leases = holds_.load(std::memory_order_relaxed) - 1;
+  if (leases != 0 && stream_ended(segment(), tag())) {
+    throw WouldDeadlock(
+        fmt::format("get from {}: nothing is left but the {} items that this consumer itself holds "
+                    "under leases, and this process has no other thread. ack() or give_back() them "
+                    "first",
+                    segment().description(), leases));
+  }
+  if (only_we_can_close(segment()) && drained(segment(), tag())) {
+    throw WouldDeadlock(
+        fmt::format("get from {}: it is empty, no producer is open, only this process could add "
+                    "one or close() it, and it has one thread. close() the queue before its "
+                    "consumer's loop",
+                    segment().description()));
+  }
 }
 
 }  // namespace iq::detail

@@ -147,10 +147,14 @@ void ProducerRing::release_own_batch() {
     consumer->give_back_unstarted();
     if (!consumer->in_hand()) return;
   }
+  const bool slots_full = tail_ + staged_ - head_ >= lane_.capacity;
   throw WouldDeadlock(fmt::format(
-      "put on {}: its lane is full ({} items), and the oldest is in this thread's own hands, to be "
-      "acknowledged only after this put. Give the queue more capacity, or ack() before put()",
-      segment().description(), lane_.capacity));
+      "put on {}: its lane is full ({}), and the oldest item is in this thread's own hands, to be "
+      "acknowledged only after this put. Give the queue more {}, or ack() before put()",
+      segment().description(),
+      slots_full ? fmt::format("{} items", lane_.capacity)
+                 : fmt::format("{} bytes of payloads", lane_.ring_bytes),
+      slots_full ? "capacity" : "bytes_per_producer"));
 }
 
 void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) {

@@ -40,13 +40,17 @@ void record_failure(Segment& segment, std::uint64_t kind, int pid, const char* t
 /// Closes the queue to producers and wakes everybody. False when it was closed already. T28.
 bool close_queue(Segment& segment) noexcept;
 
-/// Opens a closed queue again. The caller holds every endpoint byte: nobody is attached. T31
+/// Opens a closed queue again. The caller holds every other endpoint byte: it is alone. T31
 void reopen_queue(Segment& segment) noexcept;
 /// Closed, or without the handle that kept it open (which closes it).
 bool is_closed(Segment& segment) noexcept;
 /// Closed, no producer, nothing queued, nothing leased; explicit leases of `but_for` (endpoint + 1)
 /// do not count.
 bool stream_ended(Segment& segment, std::uint32_t but_for = 0) noexcept;
+/// The same without the question whether it is closed.
+bool drained(Segment& segment, std::uint32_t but_for) noexcept;
+/// An anonymous queue whose only handle is in this process.
+bool only_we_can_close(const Segment& segment) noexcept;
 /// Closed, a consumer existed, and none is left.
 bool consumers_gone(Segment& segment) noexcept;
 /// Removes the name of a queue that is finished and has nobody attached (A1).

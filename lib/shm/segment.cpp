@@ -142,6 +142,15 @@ std::optional<PinnedLock> Segment::lock_if_unattached() const {
   return PinnedLock::try_lock(*lock_file_, kReplacerByte, 1 + 2 * kMaxEndpoints);
 }
 
+std::optional<std::array<PinnedLock, 2>> Segment::lock_all_but(std::uint32_t endpoint) const {
+  const std::uint64_t own = endpoint_byte(endpoint);
+  auto before = PinnedLock::try_lock(*lock_file_, kReplacerByte, own - kReplacerByte);
+  if (!before) return std::nullopt;
+  auto behind = PinnedLock::try_lock(*lock_file_, own + 2, endpoint_byte(kMaxEndpoints) - own - 2);
+  if (!behind) return std::nullopt;
+  return std::array{*std::move(before), *std::move(behind)};
+}
+
 Unlinked Segment::unlink_if_unattached(const std::function<bool()>& still) {
   if (anonymous()) return Unlinked::in_use;
   if (const std::optional<PinnedLock> all = lock_if_unattached()) {

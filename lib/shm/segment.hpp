@@ -4,6 +4,7 @@
 // child uses the inherited mapping; its endpoints must be adopted (shm/attachment.hpp).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,7 @@
 #include "iq/detail/lane_view.hpp"
 #include "iq/detail/layout.hpp"
 #include "shm/geometry.hpp"
+#include "sys/fork_guard.hpp"
 #include "sys/mapping.hpp"
 #include "sys/pinned_lock.hpp"
 
@@ -53,6 +55,8 @@ class Segment {
   bool is_current() const;
   /// Every endpoint byte at once, which keeps newcomers out; empty while anybody is attached.
   std::optional<PinnedLock> lock_if_unattached() const;
+  /// The same but for one endpoint, the caller's own: empty while anybody else is attached.
+  std::optional<std::array<PinnedLock, 2>> lock_all_but(std::uint32_t endpoint) const;
   /// Removes the name, unless somebody is attached or the name leads elsewhere by now.
   Unlinked unlink_if_unattached() {
     return unlink_if_unattached([] { return true; });
@@ -99,6 +103,16 @@ class Segment {
     return local_consumers_[endpoint];
   }
 
+  /// Handles (queue objects) of this process image on the segment; a forked child has none.
+  void count_own_handle(int by) noexcept {
+    if (handles_generation_ != process_generation()) own_handles_ = 0;
+    handles_generation_ = process_generation();
+    own_handles_ += by;
+  }
+  bool has_own_handle() const noexcept {
+    return handles_generation_ == process_generation() && own_handles_ > 0;
+  }
+
   /// Lanes and endpoints in use, each read once and kept within bounds.
   std::uint32_t lanes_used() const noexcept;
   std::uint32_t endpoints_used() const noexcept;
@@ -119,6 +133,8 @@ class Segment {
   std::unique_ptr<LockFile> lock_file_;
   Mapping mapping_;
   std::unique_ptr<LocalConsumer[]> local_consumers_;
+  std::atomic<std::uint64_t> handles_generation_{0};
+  std::atomic<int> own_handles_{0};
 };
 
 }  // namespace iq::detail

@@ -117,16 +117,16 @@ std::string shm_path(std::string_view name) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
   };
-  std::string_view why;
-  if (name.empty() || name.size() > kNameLimit) why = "its length";
+  std::string why;
+  if (name.empty() || name.size() > kNameLimit) why = fmt::format("it has {} bytes", name.size());
   if (name == "." || name == "..") why = "it stands for a directory";
   for (const char c : name) {
-    if (!allowed(c)) why = "a character";
+    if (why.empty() && !allowed(c)) why = fmt::format("{:?} is not allowed", c);
   }
   if (!why.empty()) {
-    throw BadName(fmt::format("bad queue name {:?}: {} is not allowed ({} characters). A name has "
-                              "1 to {} characters of A-Z a-z 0-9 . _ - and is not . or ..",
-                              name.substr(0, kNameLimit), why, name.size(), kNameLimit));
+    throw BadName(fmt::format("bad queue name {:?}: {}. A name has 1 to {} characters of A-Z a-z "
+                              "0-9 . _ - and is not . or ..",
+                              name.substr(0, kNameLimit), why, kNameLimit));
   }
   return fmt::format("{}/{}{}", shm_directory(), kPrefix, name);
 }

@@ -108,8 +108,9 @@ TEST_CASE("named queue: closed, with items, nobody left: open_or_create goes on 
   }
   {
     Queue queue(iq::open_or_create, name);
-    CHECK_FALSE(queue.is_closed());
+    CHECK(queue.is_closed());
     queue.get_producer().put(2);
+    CHECK_FALSE(queue.is_closed());
     queue.close();
     Queue second(iq::open_or_create, name);  // somebody is left: it stays closed
     CHECK(second.is_closed());

@@ -49,14 +49,55 @@ TEST_CASE("abandoned: closed with items in it, open_or_create goes on with them 
   const std::string name = iqtest::temp_name("goes_on");
   abandon(name, {.capacity = 8}, [](Queue& queue, auto&) { queue.close(); });
   Queue queue(iq::open_or_create, name);
-  CHECK_FALSE(queue.is_closed());
+  CHECK(queue.is_closed());
   auto producer = queue.get_producer();
+  CHECK_FALSE(queue.is_closed());
   for (int i = 5; i < 8; ++i) producer.put(i);
   producer.close();
   queue.close();
-  std::vector<int> items = drain(queue);  // no ProducerDied: that was another run's
+  std::vector<int> items;
+  auto consumer = queue.get_consumer();
+  // All of it, but the stream is not whole: the killed one had more to put.
+  CHECK_THROWS_AS(
+      [&] {
+        for (const int item : consumer) items.push_back(item);
+      }(),
+      iq::ProducerDied);
   std::ranges::sort(items);
   CHECK(items == std::vector{0, 1, 2, 3, 4, 5, 6, 7});
+}
+
+TEST_CASE("abandoned: closed with items in it, open_or_create gives consumers those and the end") {
+  for (const bool died : {false, true}) {
+    const std::string name = iqtest::temp_name("rest");
+    abandon(name, {.capacity = 8}, [&](Queue& queue, auto& producer) {
+      queue.close();
+      if (!died) producer.close();
+    });
+    Queue queue(iq::open_or_create, name);
+    CHECK(queue.is_closed());
+    auto consumer = queue.get_consumer();
+    for (int i = 0; i < 5; ++i) CHECK(consumer.get() == i);
+    if (died) {
+      CHECK_THROWS_AS(consumer.get(), iq::ProducerDied);
+    } else {
+      CHECK_FALSE(consumer.get());
+    }
+  }
+}
+
+TEST_CASE("abandoned: a producer that is not alone with the rest does not open it again") {
+  const std::string name = iqtest::temp_name("not_alone");
+  abandon(name, {.capacity = 8}, [](Queue& queue, auto& producer) {
+    producer.close();
+    queue.close();
+  });
+  Queue queue(iq::open_or_create, name);
+  auto consumer = queue.get_consumer();
+  CHECK(consumer.get() == 0);
+  CHECK_THROWS_AS(queue.get_producer(), iq::Closed);
+  for (int i = 1; i < 5; ++i) CHECK(consumer.get() == i);
+  CHECK_FALSE(consumer.get());
 }
 
 TEST_CASE("abandoned: closed with items in it, open_only joins a closed queue and drains it") {

@@ -34,6 +34,9 @@ class ConsumerCore {
   ConsumerCore(const ConsumerCore&) = delete;
   ConsumerCore& operator=(const ConsumerCore&) = delete;
 
+  /// Errors: Closed, WrongProcess.
+  void require_usable() const;
+
   /// Acknowledges the item in hand and puts the next one in hand, waiting until `deadline_ns`.
   /// ok: item() is in hand. Otherwise nothing is.
   /// Errors: WrongProcess, Closed (this endpoint), ProducerDied, ProducerFailed, Stopped with an
