@@ -57,11 +57,13 @@ void compare(Row& ours, Row& theirs, const Plan& plan) {
   for (int pair = 0; pair < plan.pairs; ++pair) {
     const bool ours_ran = run_once(ours, plan);
     const double probe = ping_pong_ns();
+    if (ours_ran) {
+      ours.probes.push_back(probe);
+      ours.ratios.push_back(1);
+    }
     if (!run_once(theirs, plan)) return;
     theirs.probes.push_back(probe);
     if (!ours_ran) continue;
-    ours.probes.push_back(probe);
-    ours.ratios.push_back(1);
     theirs.ratios.push_back(theirs.ns_per_item.back() / ours.ns_per_item.back());
   }
 }
