@@ -1,0 +1,94 @@
+// Measures this queue beside others. docs/performance.md says how, and how to read it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compare.hpp"
+#include "report.hpp"
+
+namespace {
+
+constexpr std::string_view kUsage =
+    R"(usage: bench [--quick] [--json FILE] [--pairs N] [--slice-ms N] [FILTER ...]
+A FILTER is beginnings of names with commas between, e.g. `vyukov,moody 8B 1P1C,2P2C single`: a row
+is run when each of them fits its peer, mode, size or shape.
+)";
+
+struct Arguments {
+  bench::Plan plan;
+  std::string json;
+};
+
+int number(std::string_view option, std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > 60'000) {
+    throw std::invalid_argument(fmt::format("{} needs a number from 1 to 60000", option));
+  }
+  return value;
+}
+
+Arguments parse(const std::vector<std::string>& words) {
+  Arguments arguments;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const auto value = [&]() -> const std::string& {
+      if (++i == words.size()) throw std::invalid_argument(word + " needs a value");
+      return words[i];
+    };
+    if (word == "--quick") {
+      arguments.plan.slice_ns = 30'000'000;
+    } else if (word == "--json") {
+      arguments.json = value();
+    } else if (word == "--pairs") {
+      arguments.plan.pairs = number(word, value());
+    } else if (word == "--slice-ms") {
+      arguments.plan.slice_ns = number(word, value()) * std::int64_t{1'000'000};
+    } else if (word.starts_with("-")) {
+      throw std::invalid_argument("there is no option " + word);
+    } else {
+      arguments.plan.filters.push_back(word);
+    }
+  }
+  return arguments;
+}
+
+int run(const Arguments& arguments) {
+  const bench::Entries entries = bench::all_entries();
+  bench::print_heading(arguments.plan);
+  const std::vector<bench::Row> rows = bench::run_plan(entries, arguments.plan);
+  if (!arguments.json.empty()) bench::write_json(arguments.json, rows);
+  if (rows.empty()) {
+    fmt::print(stderr, "bench: nothing fits these filters\n");
+    return 1;
+  }
+  const auto failed =
+      std::ranges::count_if(rows, [](const auto& row) { return !row.error.empty(); });
+  if (failed != 0) fmt::print(stderr, "bench: {} of {} rows FAILED\n", failed, rows.size());
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  try {
+    arguments = parse({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench: {}\n{}", error.what(), kUsage);
+    return 2;
+  }
+  try {
+    return run(arguments);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench: {}\n", error.what());
+    return 1;
+  }
+}

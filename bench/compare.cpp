@@ -1,0 +1,129 @@
+#include "compare.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <ranges>
+#include <set>
+#include <string_view>
+
+#include "report.hpp"
+#include "slice.hpp"
+
+namespace bench {
+namespace {
+
+constexpr std::array<Shape, 5> kShapes = {{{1, 1}, {2, 2}, {4, 4}, {1, 4}, {4, 1}}};
+constexpr std::string_view kOurs = "iq";
+
+// A filter is one or several beginnings of words, with commas between: one of them must fit.
+bool fits_filter(std::string_view filter, const std::vector<std::string>& words) {
+  for (const auto part : std::views::split(filter, ',')) {
+    const std::string_view beginning(part.begin(), part.end());
+    if (std::ranges::any_of(words, [&](const auto& w) { return w.starts_with(beginning); })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool wanted(const Entry& entry, Shape shape, const Plan& plan) {
+  if (shape.producers > entry.most.producers || shape.consumers > entry.most.consumers) {
+    return false;
+  }
+  const std::vector<std::string> words = {entry.peer, entry.mode, size_name(entry.bytes),
+                                          shape_name(shape)};
+  return std::ranges::all_of(plan.filters,
+                             [&](const auto& filter) { return fits_filter(filter, words); });
+}
+
+bool run_once(Row& row, const Plan& plan) {
+  if (!row.error.empty()) return false;
+  const SliceResult result = run_slice(*row.entry, row.shape, plan.slice_ns);
+  row.error = result.error;
+  if (!row.error.empty()) {
+    complain(row);
+    return false;
+  }
+  row.ns_per_item.push_back(result.ns_per_item);
+  row.out_of_order += result.out_of_order;
+  row.longest_end_ms = std::max(row.longest_end_ms, result.end_ms);
+  return true;
+}
+
+void compare(Row& ours, Row& theirs, const Plan& plan) {
+  for (int pair = 0; pair < plan.pairs; ++pair) {
+    const bool ours_ran = run_once(ours, plan);
+    const double probe = ping_pong_ns();
+    if (ours_ran) {
+      ours.probes.push_back(probe);
+      ours.ratios.push_back(1);
+    }
+    if (!run_once(theirs, plan)) return;
+    theirs.probes.push_back(probe);
+    if (!ours_ran) continue;
+    theirs.ratios.push_back(theirs.ns_per_item.back() / ours.ns_per_item.back());
+  }
+}
+
+void run_alone(Row& row, const Plan& plan) {
+  for (int i = 0; i < plan.pairs; ++i) {
+    const double probe = ping_pong_ns();
+    if (!run_once(row, plan)) return;
+    row.probes.push_back(probe);
+    row.ratios.push_back(1);
+  }
+}
+
+// Ours with the same mode is what a peer is compared with.
+std::vector<Row> run_cell(const Entries& entries, std::size_t bytes, Shape shape,
+                          const Plan& plan) {
+  std::deque<Row> ours, theirs;
+  for (const Entry& entry : entries) {
+    if (entry.bytes != bytes) continue;
+    if (entry.peer == kOurs) {
+      ours.push_back({.entry = &entry, .shape = shape});
+    } else if (wanted(entry, shape, plan)) {
+      theirs.push_back({.entry = &entry, .shape = shape});
+    }
+  }
+  const auto reference_of = [&](const Row& row) {
+    return std::ranges::find_if(ours,
+                                [&](const Row& our) { return our.entry->mode == row.entry->mode; });
+  };
+  for (Row& row : theirs) compare(*reference_of(row), row, plan);
+  std::vector<Row> rows;
+  for (Row& row : ours) {
+    const bool ran = !row.ns_per_item.empty() || !row.error.empty();
+    if (!ran && wanted(*row.entry, shape, plan)) run_alone(row, plan);
+    if (!row.ns_per_item.empty() || !row.error.empty()) rows.push_back(std::move(row));
+  }
+  std::ranges::move(theirs, std::back_inserter(rows));
+  return rows;
+}
+
+}  // namespace
+
+std::string size_name(std::size_t bytes) { return fmt::format("{}B", bytes); }
+
+std::string shape_name(Shape shape) {
+  return fmt::format("{}P{}C", shape.producers, shape.consumers);
+}
+
+std::vector<Row> run_plan(const Entries& entries, const Plan& plan) {
+  std::set<std::size_t> sizes;
+  for (const Entry& entry : entries) sizes.insert(entry.bytes);
+  std::vector<Row> all;
+  for (const std::size_t bytes : sizes) {
+    for (const Shape shape : kShapes) {
+      std::vector<Row> rows = run_cell(entries, bytes, shape, plan);
+      print_rows(rows);
+      std::ranges::move(rows, std::back_inserter(all));
+    }
+  }
+  return all;
+}
+
+}  // namespace bench

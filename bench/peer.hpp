@@ -1,0 +1,83 @@
+// What a queue has to offer to be measured, and the list of those that do.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "arena.hpp"
+#include "item.hpp"
+
+namespace bench {
+
+/// How many producers and consumers work on one queue.
+struct Shape {
+  int producers = 1;
+  int consumers = 1;
+};
+
+inline constexpr std::size_t kBulk = 32;  ///< items per call in bulk
+
+/// A peer P is a queue of P::Item, made before the parties start.
+///
+///   kParties              threads of one process, or processes forked from where the queue is
+///   kBatch                items per put: 1 or kBulk
+///   P(shape)              makes the queue
+///   attached()            all parties have their ends; called once, where the queue was made
+///   producer(index)       one party's end; put(batch) takes all of a batch, or none now: false
+///   consumer(index)       drain(visit, arena) calls visit for every item until no more can come
+///   finish()              by the last producer, when all items of all are put
+///   take_overs()          how often one consumer got what another had claimed: the only excuse for
+///                         items out of order
+enum class Parties : unsigned char { processes, threads };
+
+template <class P>
+concept Peer = requires(P peer, Shape shape, int index,
+                        std::span<const typename P::Item, P::kBatch> batch,
+                        void (*visit)(const typename P::Item&), const Arena& arena) {
+  { P::kParties } -> std::convertible_to<Parties>;
+  P(shape);
+  peer.attached();
+  { peer.producer(index).put(batch) } -> std::same_as<bool>;
+  peer.consumer(index).drain(visit, arena);
+  peer.finish();
+  { peer.take_overs() } -> std::same_as<std::uint64_t>;
+};
+
+/// A peer without its type.
+class Job {
+ public:
+  virtual ~Job() = default;
+  virtual void attached() = 0;
+  virtual void produce(int index, Arena& arena) = 0;
+  virtual void consume(int index, Arena& arena) = 0;
+  virtual std::uint64_t take_overs() = 0;
+};
+
+/// One line of the table: a peer, how it is used, what it carries.
+struct Entry {
+  std::string peer;
+  std::string mode;
+  std::size_t bytes = 0;
+  Parties parties = Parties::processes;
+  bool limit = false;     ///< not a queue but what the machine allows
+  Shape most = {64, 64};  ///< producers and consumers that it can have
+  std::unique_ptr<Job> (*make)(Shape) = nullptr;
+  std::uint64_t (*expected_sum)(int producer, std::uint64_t items) = nullptr;
+};
+
+using Entries = std::vector<Entry>;
+
+/// All that this program measures; ours first. Defined once per program.
+Entries all_entries();
+
+void add_iq(Entries& entries);
+void add_boost_message_queue(Entries& entries);
+void add_vyukov(Entries& entries);
+void add_moodycamel(Entries& entries);
+void add_raw_spsc(Entries& entries);
+
+}  // namespace bench

@@ -1,0 +1,108 @@
+// The bounded MPMC ring of Dmitry Vyukov, in shared memory between processes: each slot has a
+// sequence number that says whose turn it is. Not safe against kills: a party that dies between
+// its ticket and its slot blocks all others. Source: 1024cores.net, "Bounded MPMC queue".
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "workload.hpp"
+
+namespace bench {
+namespace {
+
+template <class Item, std::size_t kSlots>
+class Ring {
+ public:
+  Ring() {
+    for (std::size_t i = 0; i < kSlots; ++i) slots_[i].turn.store(i, std::memory_order_relaxed);
+  }
+
+  bool put(const Item& item) noexcept {
+    std::uint64_t at = tail_.load(std::memory_order_relaxed);
+    for (;;) {
+      Slot& slot = slots_[at % kSlots];
+      const std::uint64_t turn = slot.turn.load(std::memory_order_acquire);
+      if (turn == at) {
+        if (!tail_.compare_exchange_weak(at, at + 1, std::memory_order_relaxed)) continue;
+        slot.item = item;
+        slot.turn.store(at + 1, std::memory_order_release);
+        return true;
+      }
+      if (static_cast<std::int64_t>(turn - at) < 0) return false;
+      at = tail_.load(std::memory_order_relaxed);
+    }
+  }
+
+  bool take(Item& item) noexcept {
+    std::uint64_t at = head_.load(std::memory_order_relaxed);
+    for (;;) {
+      Slot& slot = slots_[at % kSlots];
+      const std::uint64_t turn = slot.turn.load(std::memory_order_acquire);
+      if (turn == at + 1) {
+        if (!head_.compare_exchange_weak(at, at + 1, std::memory_order_relaxed)) continue;
+        item = slot.item;
+        slot.turn.store(at + kSlots, std::memory_order_release);
+        return true;
+      }
+      if (static_cast<std::int64_t>(turn - (at + 1)) < 0) return false;
+      at = head_.load(std::memory_order_relaxed);
+    }
+  }
+
+ private:
+  struct Slot {
+    std::atomic<std::uint64_t> turn;
+    Item item;
+  };
+  alignas(kApart) std::atomic<std::uint64_t> tail_{0};
+  alignas(kApart) std::atomic<std::uint64_t> head_{0};
+  alignas(kApart) Slot slots_[kSlots];
+};
+
+template <std::size_t kBytes, std::size_t kSlots>
+class Vyukov {
+ public:
+  using Item = bench::Item<kBytes>;
+  static constexpr Parties kParties = Parties::processes;
+  static constexpr std::size_t kBatch = 1;
+
+  explicit Vyukov(Shape) {}
+  void attached() {}
+
+  struct Producer {
+    Ring<Item, kSlots>& ring;
+    bool put(std::span<const Item, 1> item) { return ring.put(item.front()); }
+  };
+  struct Consumer {
+    Ring<Item, kSlots>& ring;
+    template <class Visit>
+    [[gnu::always_inline]] void drain(Visit visit, const Arena& arena) {
+      std::array<Item, 1> item{};
+      poll_until_over(
+          item,
+          [this](auto& to) __attribute__((always_inline)) {
+            return std::size_t{ring.take(to.front()) ? 1u : 0u};
+          },
+          visit, arena);
+    }
+  };
+  Producer producer(int) const { return {*ring_}; }
+  Consumer consumer(int) const { return {*ring_}; }
+  void finish() {}
+  std::uint64_t take_overs() const { return 0; }
+
+ private:
+  SharedBlock<Ring<Item, kSlots>> ring_;
+};
+
+}  // namespace
+
+void add_vyukov(Entries& entries) {
+  for_each_size([&]<std::size_t kBytes>() {
+    entries.push_back(entry<Vyukov<kBytes, 256>>("vyukov-256"));
+    entries.push_back(entry<Vyukov<kBytes, 1024>>("vyukov-1024"));
+    entries.push_back(entry<Vyukov<kBytes, 4096>>("vyukov-4096"));
+  });
+}
+
+}  // namespace bench

@@ -1,0 +1,118 @@
+#include "report.hpp"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace bench {
+namespace {
+
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+std::string in_quotes(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  }
+  return quoted + '"';
+}
+
+std::string json_of(const Row& row) {
+  const Entry& entry = *row.entry;
+  std::string text =
+      fmt::format(R"({{"peer": {}, "mode": {}, "bytes": {}, "producers": {}, "consumers": {})",
+                  in_quotes(entry.peer), in_quotes(entry.mode), entry.bytes, row.shape.producers,
+                  row.shape.consumers);
+  if (!row.error.empty()) {
+    text += fmt::format(R"(, "error": {})", in_quotes(row.error));
+  } else {
+    const Spread ns = spread_of(row.ns_per_item);
+    text += fmt::format(R"(, "ns_per_item": {{"median": {:.4g}, "min": {:.4g}, "max": {:.4g}}})",
+                        ns.median, ns.min, ns.max);
+    text += fmt::format(R"(, "pairs": {}, "probe_ns": {:.4g})", row.ns_per_item.size(),
+                        spread_of(row.probes).median);
+    if (!row.ratios.empty()) {
+      text += fmt::format(R"(, "ratio_to_iq": {:.4g})", spread_of(row.ratios).median);
+    }
+  }
+  if (row.out_of_order != 0) text += fmt::format(R"(, "out_of_order": {})", row.out_of_order);
+  if (entry.limit) text += R"(, "limit": true)";
+  return text + "}";
+}
+
+std::string note_of(const Row& row) {
+  if (row.entry->limit) return " limit";
+  if (row.out_of_order != 0) return fmt::format(" {} out of order", row.out_of_order);
+  return {};
+}
+
+}  // namespace
+
+void print_heading(const Plan& plan) {
+  utsname system{};
+  ::uname(&system);
+  double load[1] = {0};
+  ::getloadavg(load, 1);
+  const long cores = ::sysconf(_SC_NPROCESSORS_ONLN);
+  fmt::print("{}, {} cores, Linux {}, {} {}, load {:.1f}{}\n", processor(), cores, system.release,
+#if defined(__clang__)
+             "clang", __clang_version__,
+#else
+             "g++", __VERSION__,
+#endif
+             load[0], load[0] > 0.5 ? " (not quiet: trust ratios only)" : "");
+  fmt::print("{} pairs of slices of {} ms; median (min - max)\n", plan.pairs,
+             plan.slice_ns / 1'000'000);
+  fmt::print("\n{:<5} {:<5} {:<12} {:<7} {:>8} {:<18} {:>7} {:>12} {:>9} {:>8}\n", "size", "shape",
+             "peer", "mode", "ns/item", "", "M/s", "peer/iq", "probe ns", "end ms");
+}
+
+void print_rows(const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    fmt::print("{:<5} {:<5} {:<12} {:<7} ", size_name(row.entry->bytes), shape_name(row.shape),
+               row.entry->peer, row.entry->mode);
+    if (!row.error.empty()) {
+      fmt::print("{}\n", row.error);
+      continue;
+    }
+    const Spread ns = spread_of(row.ns_per_item);
+    const std::string ratio = row.ratios.empty() ? "" : [&] {
+      const Spread all = spread_of(row.ratios);
+      return fmt::format("{:.2f}", all.median);
+    }();
+    fmt::print("{:>8.2f} {:<18} {:>7.1f} {:>12} {:>9.0f} {:>8.1f}{}\n", ns.median,
+               fmt::format("({:.2f} - {:.2f})", ns.min, ns.max), 1e3 / ns.median, ratio,
+               spread_of(row.probes).median, row.longest_end_ms, note_of(row));
+  }
+  std::fflush(stdout);
+}
+
+void complain(const Row& row) {
+  std::fflush(stdout);
+  fmt::print(stderr, "bench: {} {}, {} {}: {}\n", row.entry->peer, row.entry->mode,
+             size_name(row.entry->bytes), shape_name(row.shape), row.error);
+}
+
+void write_json(const std::string& path, const std::vector<Row>& rows) {
+  std::ofstream file(path);
+  file << "[\n";
+  for (const Row& row : rows) file << json_of(row) << (&row == &rows.back() ? "\n" : ",\n");
+  file << "]\n";
+  file.close();
+  if (!file) throw std::runtime_error("cannot write " + path);
+}
+
+}  // namespace bench

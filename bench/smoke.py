@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Runs bench-smoke for a moment and checks what it says. Usage: smoke.py BENCH-SMOKE"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+
+def run(program, *arguments):
+    return subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=100)
+
+
+def check_row(row, peer):
+    assert row['peer'] == peer and row['mode'] == 'single', row
+    assert (row['bytes'], row['producers'], row['consumers']) == (64, 2, 2), row
+    ns = row['ns_per_item']
+    assert 0 < ns['min'] <= ns['median'] <= ns['max'], row
+    assert row['pairs'] == 2 and row['ratio_to_iq'] > 0 and row['probe_ns'] > 0, row
+
+
+def check_failure(program, peer, error):
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / 'rows.json'
+        done = run(program, '--pairs', '1', '--slice-ms', '5', '--json', str(file), peer, '1P1C')
+        print(done.stdout)
+        ours, theirs = json.loads(file.read_text())
+    assert done.returncode == 1 and 'FAILED' in done.stdout, done.returncode
+    assert ours['peer'] == 'iq' and ours['ns_per_item']['median'] > 0, ours
+    assert theirs['peer'] == peer and error in theirs['error'], theirs
+
+
+def main():
+    program = sys.argv[1]
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / 'rows.json'
+        done = run(program, '--pairs', '2', '--slice-ms', '20', '--json', str(file),
+                   'vyukov-1024', '64B', '2P2C')
+        print(done.stdout)
+        assert done.returncode == 0, f'exit code {done.returncode}'
+        ours, theirs = json.loads(file.read_text())
+    check_row(ours, 'iq')
+    check_row(theirs, 'vyukov-1024')
+    assert ours['ratio_to_iq'] == 1, ours
+    for peer, error in (('loses', 'wrong: '), ('crashes', 'killed by signal 6')):
+        check_failure(program, peer, error)
+    assert run(program, 'no-such-peer').returncode == 1
+    assert run(program, '--no-such-option').returncode == 2
+
+
+main()

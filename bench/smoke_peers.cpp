@@ -1,0 +1,51 @@
+// The peers of bench-smoke: those that need no package and compile fast, and two that fail.
+#include <cstdlib>
+
+#include "workload.hpp"
+
+namespace bench {
+namespace {
+
+// Loses everything, or crashes at the first put.
+template <bool kCrashes>
+class Broken {
+ public:
+  using Item = bench::Item<8>;
+  static constexpr Parties kParties = Parties::processes;
+  static constexpr std::size_t kBatch = 1;
+
+  explicit Broken(Shape) {}
+  void attached() {}
+
+  struct Producer {
+    bool put(std::span<const Item, 1>) {
+      if (kCrashes) std::abort();
+      return true;
+    }
+  };
+  struct Consumer {
+    template <class Visit>
+    void drain(Visit visit, const Arena& arena) {
+      std::array<Item, 1> nothing{};
+      poll_until_over(
+          nothing, [](auto&) { return std::size_t{0}; }, visit, arena);
+    }
+  };
+  Producer producer(int) { return {}; }
+  Consumer consumer(int) { return {}; }
+  void finish() {}
+  std::uint64_t take_overs() const { return 0; }
+};
+
+}  // namespace
+
+Entries all_entries() {
+  Entries entries;
+  add_iq(entries);
+  add_vyukov(entries);
+  entries.push_back(entry<Broken<false>>("loses"));
+  entries.push_back(entry<Broken<true>>("crashes"));
+  return entries;
+}
+
+}  // namespace bench

@@ -1,0 +1,125 @@
+// The one workload: producers put numbered items until they are told to stop, consumers check each.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "arena.hpp"
+#include "item.hpp"
+#include "peer.hpp"
+
+namespace bench {
+
+inline void report_ready(Arena& arena) noexcept {
+  arena.ready.fetch_add(1, std::memory_order_acq_rel);
+  while (!arena.go.load(std::memory_order_acquire)) sched_yield();
+}
+
+// Items are written kBulk at a time, also where they are put one by one: copying an item right
+// behind its last small store would measure the processor's store forwarding.
+template <Peer P>
+std::uint64_t put_until_stopped(P& peer, int index, Arena& arena) {
+  static_assert(kBulk % P::kBatch == 0);
+  auto out = peer.producer(index);
+  std::array<typename P::Item, kBulk> items;
+  for (auto& item : items) item.words.fill(kFiller);
+  report_ready(arena);
+  std::uint64_t count = 0;
+  Backoff backoff;
+  while (!arena.stop.load(std::memory_order_relaxed)) {
+    for (std::size_t i = 0; i < kBulk; ++i) items[i].set(first_tag(index) + count + i);
+    for (std::size_t i = 0; i < kBulk; i += P::kBatch) {
+      const auto batch = std::span(std::as_const(items)).subspan(i).template first<P::kBatch>();
+      while (!out.put(batch)) [[unlikely]] {
+          if (arena.stop.load(std::memory_order_relaxed)) return count;
+          backoff.wait();
+        }
+      count += P::kBatch;
+    }
+  }
+  return count;
+}
+
+// The counts are locals that nothing else can reach, so that they stay in registers.
+template <Peer P>
+void check_until_over(P& peer, int index, Arena& arena) {
+  auto in = peer.consumer(index);
+  report_ready(arena);
+  std::uint64_t items = 0, sum = 0, disorder = 0;
+  std::array<Tag, kMaxParties> last{};
+  in.drain(
+      [&](const typename P::Item& item) __attribute__((always_inline)) {
+        const Tag tag = item.tag();
+        Tag& before = last[producer_of(tag)];
+        disorder += tag <= before ? 1 : 0;
+        before = tag;
+        sum += item.sum();
+        ++items;
+      },
+      arena);
+  Tally& tally = arena.consumed[static_cast<std::size_t>(index)];
+  tally.items = items;
+  tally.sum = sum;
+  tally.disorder = disorder;
+  tally.end_ns = now_ns();
+}
+
+/// For queues that can only be asked: `take(buffer)` returns how many items it got.
+template <class Buffer, class Take, class Visit>
+[[gnu::always_inline]] inline void poll_until_over(Buffer& buffer, Take take, Visit visit,
+                                                   const Arena& arena) {
+  Backoff backoff;
+  for (;;) {
+    const bool gone = arena.producers_gone();  // before the look: what it does not find is not
+    const std::size_t got = take(buffer);
+    for (std::size_t i = 0; i < got; ++i) visit(std::as_const(buffer[i]));
+    if (got != 0) [[likely]]
+      continue;
+    if (gone) return;
+    backoff.wait();
+  }
+}
+
+template <Peer P>
+class PeerJob final : public Job {
+ public:
+  explicit PeerJob(Shape shape) : peer_(shape) {}
+  static std::unique_ptr<Job> make(Shape shape) { return std::make_unique<PeerJob>(shape); }
+
+  void attached() override { peer_.attached(); }
+  void produce(int index, Arena& arena) override {
+    Tally& tally = arena.produced[static_cast<std::size_t>(index)];
+    tally.items = put_until_stopped(peer_, index, arena);
+    tally.end_ns = now_ns();
+    if (arena.producers_left.fetch_sub(1, std::memory_order_acq_rel) == 1) peer_.finish();
+  }
+  void consume(int index, Arena& arena) override { check_until_over(peer_, index, arena); }
+  std::uint64_t take_overs() override { return peer_.take_overs(); }
+
+ private:
+  P peer_;
+};
+
+/// Calls `add` with each size that every peer is measured with: one more is one more number here.
+template <class Add>
+void for_each_size(const Add& add) {
+  [&]<std::size_t... kBytes>(std::index_sequence<kBytes...>) {
+    (add.template operator()<kBytes>(), ...);
+  }
+  (std::index_sequence<8, 64>());
+}
+
+template <Peer P>
+Entry entry(std::string peer, std::string mode = P::kBatch == 1 ? "single" : "bulk") {
+  return {.peer = std::move(peer),
+          .mode = std::move(mode),
+          .bytes = sizeof(typename P::Item),
+          .parties = P::kParties,
+          .make = PeerJob<P>::make,
+          .expected_sum = expected_sum<typename P::Item>};
+}
+
+}  // namespace bench
