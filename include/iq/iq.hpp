@@ -11,6 +11,7 @@
 #include "iq/options.hpp"
 #include "iq/producer.hpp"
 #include "iq/queue.hpp"
+#include "iq/relay.hpp"
 #include "iq/stats.hpp"
 #include "iq/status.hpp"
 #include "iq/worker_group.hpp"

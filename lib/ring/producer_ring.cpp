@@ -64,6 +64,7 @@ bool ProducerRing::take_existing(bool drained_only) {
   for (std::uint32_t i = 0, n = segment().lanes_used(); i < n; ++i) {
     const LaneView lane = segment().lane(i);
     if (lane.control->owner.load(std::memory_order_relaxed) != 0) continue;
+    if (lane.control->hand_over.load(std::memory_order_relaxed) != 0) continue;
     if (drained_only && !lane_is_drained(lane)) continue;
     if (own(i)) return true;
   }
@@ -92,6 +93,11 @@ bool ProducerRing::own(std::uint32_t index) {
     return false;
   }
   IQ_KILL_POINT(lane_owned);
+  // T35: its tail still decides about a dead relay's last input.
+  if (lane.control->hand_over.load(std::memory_order_acquire) != 0) {
+    lane.control->owner.store(0, std::memory_order_release);
+    return false;
+  }
   const Position head = lane.control->head.load(std::memory_order_relaxed);
   const Position tail = lane.control->tail.load(std::memory_order_relaxed);
   bool sound = tail - head <= lane.slot_count();

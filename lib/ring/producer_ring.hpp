@@ -20,6 +20,10 @@ class ProducerRing final : public ProducerCore {
   ~ProducerRing() { end(false, {}); }
 
   Attachment& attachment() noexcept { return attachment_; }
+  const Attachment& attachment() const noexcept { return attachment_; }
+  const LaneView& lane() const noexcept { return lane_; }
+  /// Where the lane's tail stands once what is staged is published.
+  Position staged_tail() const noexcept { return tail_ + staged_; }
   Segment& segment() const noexcept { return attachment_.segment(); }
   /// In a child that has adopted the endpoint: this process is its owner now.
   void rebind() noexcept;
@@ -36,7 +40,6 @@ class ProducerRing final : public ProducerCore {
   bool own(std::uint32_t lane);
   bool lane_is_drained(const LaneView& lane) const noexcept;
 
-  void require_usable() const;
   void require_fits(std::uint64_t bytes) const;
   [[noreturn]] void refuse_stage() const;
   bool refresh_room() noexcept;

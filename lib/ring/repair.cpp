@@ -9,6 +9,7 @@
 #include "iq/detail/kill_point.hpp"
 #include "iq/detail/limit.hpp"
 #include "iq/options.hpp"
+#include "ring/hand_over.hpp"
 #include "ring/tend.hpp"
 #include "ring/wait.hpp"
 #include "ring/walk.hpp"
@@ -28,6 +29,7 @@ class ConsumerRepair {
   ConsumerRepair(Segment& segment, std::uint32_t endpoint)
       : segment_(segment),
         line_(segment.endpoint(endpoint)),
+        record_(segment, endpoint),
         dead_(endpoint + 1),
         at_most_once_(segment.header().delivery ==
                       static_cast<std::uint32_t>(Delivery::at_most_once)) {}
@@ -41,6 +43,8 @@ class ConsumerRepair {
     for (std::uint32_t i = 0, n = segment_.lanes_used(); i < n; ++i) {
       if (i == current || explicit_leases) complete &= repair_lane(segment_.lane(i));
     }
+    if (undecided_) return false;
+    if (complete) record_.release_lane();
     return complete;
   }
 
@@ -84,13 +88,19 @@ class ConsumerRepair {
     IQ_KILL_POINT(repair_after_stamp);
   }
 
-  Progress progress(const LaneView& lane, Position begin, std::uint32_t items) const noexcept {
+  Progress progress(const LaneView& lane, Position begin, std::uint32_t items) noexcept {
     const std::uint64_t cursor = line_.cursor.load(std::memory_order_acquire);
     const Position at = cursor & ~kInHand;
     if (line_.lane.load(std::memory_order_acquire) != lane.index || at - begin > items) {
       return {begin, false};
     }
-    return {at, (cursor & kInHand) != 0 && at != begin + items};
+    if ((cursor & kInHand) == 0 || at == begin + items) return {at, false};
+    switch (record_.outcome(item_id(lane.index, at))) {
+      case HandedOver::yes: return {at + 1, false};
+      case HandedOver::unknown: undecided_ = true; break;
+      case HandedOver::no: break;
+    }
+    return {at, true};
   }
 
   void repair_stamp(const LaneView& lane, const Boundary& b) noexcept {
@@ -98,6 +108,7 @@ class ConsumerRepair {
       case StampState::leased: return repair_lease(lane, b);
       case StampState::held: {
         const Progress p = progress(lane, b.position, 1);
+        if (undecided_) return;
         if (p.cursor != b.position || (p.in_hand && at_most_once_)) {
           return store(lane, b.position, 1, StampState::done);
         }
@@ -144,6 +155,7 @@ class ConsumerRepair {
   void repair_lease(const LaneView& lane, const Boundary& b) noexcept {
     const std::uint32_t items = seal(lane, b);
     Progress p = progress(lane, b.position, items);
+    if (undecided_) return;
     if (p.in_hand && at_most_once_) p = {p.cursor + 1, false};
     const Position end = b.position + items;
     for (Position q = end; q-- > p.cursor + 1;) store(lane, q, 0, StampState::orphan);
@@ -160,14 +172,32 @@ class ConsumerRepair {
 
   Segment& segment_;
   EndpointLine& line_;
+  HandOverRecord record_;
   const std::uint32_t dead_;
   const bool at_most_once_;
   bool shrunk_ = false;
+  bool undecided_ = false;  ///< an item of a hand-over whose output queue cannot be reached
 };
+
+// A dead relay's input goes to another relay from the same queue, if there is one: then the stream
+// is whole. Of several dead ones that are repaired at a time one is the last: each says that it is
+// leaving before it looks at the others.
+bool is_succeeded(const Segment& segment, std::uint32_t endpoint) noexcept {
+  constexpr std::uint64_t kLeaving = std::uint64_t{1} << 63;
+  Shared<std::uint64_t>& relay = segment.extra(endpoint).relay_from;
+  const std::uint64_t from = relay.fetch_or(kLeaving, std::memory_order_seq_cst) & ~kLeaving;
+  if (from == 0) return false;
+  for (std::uint32_t i = 0, n = segment.endpoints_used(); i < n; ++i) {
+    const Life life = Life::unpack(segment.life(i).load(std::memory_order_acquire));
+    if (i == endpoint || !life.live || life.role != Role::producer) continue;
+    if (segment.extra(i).relay_from.load(std::memory_order_seq_cst) == from) return true;
+  }
+  return false;
+}
 
 void repair_producer(Segment& segment, std::uint32_t endpoint, std::uint32_t incarnation) noexcept {
   const std::int32_t pid = segment.extra(endpoint).pid.load(std::memory_order_relaxed);
-  record_failure(segment, kFailureDied, pid, nullptr, 0);
+  if (!is_succeeded(segment, endpoint)) record_failure(segment, kFailureDied, pid, nullptr, 0);
   const std::uint64_t owner = pack_lane_owner(endpoint, incarnation);
   for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
     const LaneView lane = segment.lane(i);

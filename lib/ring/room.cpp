@@ -29,17 +29,18 @@ void ProducerRing::require_fits(std::uint64_t bytes) const {
       segment().description(), bytes, max_bytes(), bytes));
 }
 
-void ProducerRing::require_usable() const {
+void ProducerCore::require_usable() const {
+  const auto& ring = static_cast<const ProducerRing&>(*this);
   if (closed_) {
     throw Closed(
         "put on a closed producer: nothing was appended. Get another producer before the "
         "queue is closed");
   }
-  if (!attachment_.in_this_process()) {
+  if (!ring.attachment().in_this_process()) {
     throw WrongProcess(
         fmt::format("this producer of {} was inherited through fork(): it belongs to the parent. "
                     "Hand endpoints to children with WorkerGroup::fork, or adopt() them",
-                    segment().description()));
+                    ring.segment().description()));
   }
 }
 
@@ -176,8 +177,8 @@ void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) {
 
 Status ProducerCore::wait_for_room(std::int64_t deadline_ns) {
   auto& ring = static_cast<ProducerRing&>(*this);
-  ring.require_usable();
-  ring.require_no_stage();
+  require_usable();
+  require_no_stage();
   std::uint64_t at = 0;
   return ring.wait_until_free(deadline_ns, kNoRingNeed, at);
 }
@@ -188,8 +189,8 @@ std::uint64_t ProducerCore::max_bytes() const noexcept {
 
 Status ProducerCore::begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to) {
   auto& ring = static_cast<ProducerRing&>(*this);
-  ring.require_usable();
-  ring.require_no_stage();
+  require_usable();
+  require_no_stage();
   ring.require_fits(bytes);
   if (lane_.ring_bytes != 0) ring.ring_.restart(tail_);
   return ring.place(tail_, bytes, deadline_ns, to);

@@ -28,7 +28,7 @@ void ProducerRing::refuse_stage() const {
 
 Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to) {
   auto& ring = static_cast<ProducerRing&>(*this);
-  ring.require_usable();
+  require_usable();
   if (staged_ == lane_.capacity) ring.refuse_stage();
   if (staged_ == 0 && lane_.ring_bytes != 0) ring.ring_.restart(tail_);
   const Position position = tail_ + staged_;
@@ -51,10 +51,9 @@ Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::b
 }
 
 void ProducerCore::commit_stage() {
-  auto& ring = static_cast<ProducerRing&>(*this);
   const std::uint32_t count = staged_;
   drop_stage();
-  ring.require_usable();
+  require_usable();
   if ((control_->flags.load(std::memory_order_relaxed) & kStopped) != 0) raise(Status::stopped);
   if (count != 0) publish(count);
 }

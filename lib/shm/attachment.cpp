@@ -60,6 +60,8 @@ bool register_live(Segment& segment, std::uint32_t index, const Life& life, bool
   extra.pid.store(process_id(), std::memory_order_relaxed);
   extra.held.store(0, std::memory_order_relaxed);
   extra.handover_lane.store(0, std::memory_order_relaxed);
+  extra.handover_item.store(0, std::memory_order_relaxed);
+  extra.relay_from.store(0, std::memory_order_relaxed);
   raise_to(control.endpoints_used, index + 1);
   IQ_KILL_POINT(attach_before_live);
   // P8: LIVE is ordered before the look at `closed`, which close() orders before a checker's scan.

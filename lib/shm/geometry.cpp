@@ -57,7 +57,8 @@ Geometry lay_out(std::uint64_t capacity, std::uint64_t slot_bytes, std::uint64_t
   g.parking_control_offset = g.sleep_offset + kMaxEndpoints * sizeof(SleepWord);
   g.base_bytes = round_up(g.parking_control_offset + sizeof(LaneControl), kPageBytes);
   g.lane_controls_offset = g.base_bytes;
-  g.parking_offset = g.lane_controls_offset + round_up(kMaxLanes * sizeof(LaneControl), kPageBytes);
+  g.outputs_offset = g.lane_controls_offset + round_up(kMaxLanes * sizeof(LaneControl), kPageBytes);
+  g.parking_offset = g.outputs_offset + kMaxEndpoints * sizeof(OutputName);
   g.lanes_offset = g.parking_offset + g.parking.block_bytes;
   const std::uint64_t room = (std::uint64_t{1} << 46) - g.lanes_offset;
   if (g.lane.block_bytes > room / kMaxLanes) {

@@ -29,6 +29,7 @@ struct Geometry {
   std::uint64_t parking_control_offset = 0;
   std::uint64_t base_bytes = 0;  ///< reserved when the segment is created
   std::uint64_t lane_controls_offset = 0;
+  std::uint64_t outputs_offset = 0;
   std::uint64_t parking_offset = 0;
   std::uint64_t lanes_offset = 0;
   std::uint64_t segment_bytes = 0;

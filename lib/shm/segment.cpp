@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <vector>
 
 #include "iq/error.hpp"
 #include "sys/futex.hpp"
@@ -65,7 +66,37 @@ std::shared_ptr<Segment> Segment::create_anonymous(SegmentHeader header) {
   reserve_pages(file.get(), 0, geometry.base_bytes, "an anonymous queue");
   std::shared_ptr<Segment> segment(new Segment(std::move(file), {}, header));
   segment->initialise();
-  return segment;
+  return known(std::move(segment));
+}
+
+namespace {
+/// All segments of this process, so that a repairer finds the queue that a relay put into. Under
+/// the ForkGuard, which a fork takes too.
+std::vector<std::weak_ptr<Segment>>& all_segments() {
+  static auto* all = new std::vector<std::weak_ptr<Segment>>;
+  return *all;
+}
+}  // namespace
+
+std::shared_ptr<Segment> Segment::known(std::shared_ptr<Segment> made) {
+  const ForkGuard guard;
+  auto& all = all_segments();
+  std::erase_if(all, [](const std::weak_ptr<Segment>& segment) { return segment.expired(); });
+  all.push_back(made);
+  return made;
+}
+
+std::shared_ptr<Segment> Segment::find(const std::uint64_t (&id)[2]) {
+  std::shared_ptr<Segment> found;  // not destroyed under the guard
+  const ForkGuard guard;
+  for (const std::weak_ptr<Segment>& each : all_segments()) {
+    auto segment = each.lock();
+    if (segment && std::memcmp(segment->header_.queue_id, id, sizeof id) == 0) {
+      found = std::move(segment);
+      break;
+    }
+  }
+  return found;
 }
 
 std::shared_ptr<Segment> Segment::create_named(SegmentHeader header, const std::string& name,
@@ -77,7 +108,7 @@ std::shared_ptr<Segment> Segment::create_named(SegmentHeader header, const std::
   reserve_pages(file.get(), 0, geometry.base_bytes, fmt::format("queue \"{}\"", name));
   std::shared_ptr<Segment> segment(new Segment(std::move(file), name, header));
   segment->initialise();
-  return segment;
+  return known(std::move(segment));
 }
 
 SegmentHeader Segment::read_header(int fd, const std::string& name) {
@@ -127,7 +158,7 @@ std::shared_ptr<Segment> Segment::open_named(const std::string& name) {
                     name));
   }
   if (!register_asymmetric_fence()) segment->control().flags.fetch_or(kNeedFence);  // T25
-  return segment;
+  return known(std::move(segment));
 }
 
 bool Segment::link() { return link_name(lock_file_->reopen(), name_); }
@@ -178,6 +209,18 @@ void Segment::reserve_lane(std::uint32_t index) {
   reserve_pages(fd, control, sizeof(LaneControl), what);
   reserve_pages(fd, block, geometry_.lane.block_bytes, what);
   mapping_.populate(block, geometry_.lane.block_bytes);
+}
+
+OutputName& Segment::reserve_output(std::uint32_t endpoint) {
+  const int fd = lock_file_->probe_fd();
+  if (fd < 0) {
+    throw CannotProbe(fmt::format("cannot relay from {}: the file descriptor was closed by this "
+                                  "process (close_range?)",
+                                  description()));
+  }
+  reserve_pages(fd, geometry_.outputs_offset + endpoint * std::uint64_t{sizeof(OutputName)},
+                sizeof(OutputName), "a relay from " + description());
+  return output(endpoint);
 }
 
 bool Segment::reserve_parking() noexcept {

@@ -68,6 +68,11 @@ class Segment {
   /// Reserves and faults in a lane's pages. Errors: NoSpace "needs N, has M".
   void reserve_lane(std::uint32_t lane);
   bool reserve_parking() noexcept;
+  /// Reserves where a relay's consumer names its output queue. Errors: NoSpace "needs N, has M".
+  OutputName& reserve_output(std::uint32_t endpoint);
+
+  /// The segment of that queue id, if this process has it mapped.
+  static std::shared_ptr<Segment> find(const std::uint64_t (&id)[2]);
 
   const SegmentHeader& header() const noexcept { return header_; }
   const Geometry& geometry() const noexcept { return geometry_; }
@@ -89,6 +94,9 @@ class Segment {
   }
   SleepWord& sleep_word(std::uint32_t endpoint) const noexcept {
     return at<SleepWord>(geometry_.sleep_offset)[endpoint];
+  }
+  OutputName& output(std::uint32_t endpoint) const noexcept {
+    return at<OutputName>(geometry_.outputs_offset)[endpoint];
   }
   LaneView lane(std::uint32_t index) const noexcept;
   LaneView parking() const noexcept;
@@ -119,6 +127,7 @@ class Segment {
 
  private:
   Segment(Fd file, std::string name, const SegmentHeader& header);
+  static std::shared_ptr<Segment> known(std::shared_ptr<Segment> made);
   static SegmentHeader read_header(int fd, const std::string& name);
   void initialise();
 

@@ -51,6 +51,7 @@ void check_all(const Geometry& g) {
        {"sleep words", g.sleep_offset, kMaxEndpoints * sizeof(SleepWord), 64},
        {"parking control", g.parking_control_offset, sizeof(LaneControl), kLineBytes},
        {"lane controls", g.lane_controls_offset, kMaxLanes * sizeof(LaneControl), kLineBytes},
+       {"outputs", g.outputs_offset, kMaxEndpoints * sizeof(OutputName), kPageBytes},
        {"parking", g.parking_offset, g.parking.block_bytes, kPageBytes},
        {"lanes", g.lanes_offset, kMaxLanes * g.lane.block_bytes, kPageBytes}},
       g.segment_bytes);

@@ -36,6 +36,7 @@ TESTED_ELSEWHERE = {
     'lib/ring/consumer_ring.cpp': 'tests/queue/leases.cpp: steps and ends of batches',
     'lib/ring/end_of_stream.cpp': 'tests/process/streams.cpp, tests/faults/deaths.cpp',
     'lib/ring/give_back.cpp': 'tests/queue/leases.cpp, tests/stress/threads.cpp',
+    'lib/ring/hand_over.cpp': 'tests/queue/relay.cpp, tests/faults/relay.cpp',
     'lib/ring/hunger.cpp': 'tests/queue/get_put.cpp, tests/faults/lost_wakes.cpp',
     'lib/ring/lease.cpp': 'tests/queue/explicit_leases.cpp, tests/faults/scenes_consumer.cpp',
     'lib/ring/nudge.cpp': 'tests/process/stop.cpp: stop() in the middle of a batch',

@@ -10,6 +10,28 @@
 namespace iq::detail {
 
 struct EndpointAccess {
+  /// The untyped core. Errors: Closed when the object was moved from.
+  template <class T>
+  static const ConsumerHandle& core(Consumer<T>& consumer) {
+    consumer.core();
+    return consumer.core_;
+  }
+  template <class T>
+  static const ProducerHandle& core(Producer<T>& producer) {
+    producer.core();
+    return producer.core_;
+  }
+  /// What a consumer keeps of the item in hand, or the item where it lies. Errors: as reading it.
+  template <class T>
+  static decltype(auto) in_hand(Consumer<T>& consumer) {
+    const Position position = consumer.core_->position();
+    if constexpr (Payload<T>::kInPlace) {
+      return *reinterpret_cast<const T*>(consumer.core_->item(position));
+    } else {
+      return Payload<T>::hold(consumer.core_->payload(position));
+    }
+  }
+
   /// In the child: takes an inherited endpoint over. Errors: WrongProcess, CannotProbe,
   /// SystemError.
   template <class Endpoint>

@@ -142,11 +142,19 @@ struct alignas(kLineBytes) EndpointLine {
 struct alignas(kLineBytes) EndpointExtra {
   Shared<std::int32_t> pid;                 ///< in the owner's pid namespace, for messages only
   Shared<std::uint32_t> held;               ///< explicit leases outstanding
-  Shared<std::uint64_t> handover_queue[2];  ///< exact hand-over: the output queue,
-  Shared<std::uint64_t> handover_lane;      ///< its lane + 1, 0 when none is under way,
-  Shared<std::uint64_t> handover_tail;      ///< and the tail that commits it
+  Shared<std::uint64_t> handover_lane;  ///< of a relay's consumer: the output's lane + 1, or 0,
+  Shared<std::uint64_t> handover_tail;  ///< the tail that commits,
+  Shared<std::uint64_t> handover_item;  ///< and the item that it finishes: item_id + 1. T36
+  Shared<std::uint64_t> relay_from;     ///< of a relay's producer: names the input queue, or 0
   Shared<std::uint64_t> token;              ///< launch token (exec, restarts)
 };
+
+/// Which queue a relay's consumer hands over to. Reserved when its first relay begins.
+struct OutputName {
+  Shared<std::uint64_t> id[2];
+  char name[240];  ///< empty: an anonymous queue
+};
+static_assert(sizeof(OutputName) == 256);
 
 struct alignas(64) SleepWord {
   Shared<std::uint32_t> word;  ///< bumped by every wake
@@ -158,6 +166,8 @@ struct LaneControl {
   alignas(kLineBytes) Shared<std::uint64_t> tail;   ///< first unpublished position (its producer)
   alignas(kLineBytes) Shared<std::uint64_t> head;  ///< first position not known DONE (its producer)
   Shared<std::uint64_t> owner;  ///< endpoint + 1 : 16 | incarnation : 32; 0 = ownerless
+  /// Which relay's record its tail speaks of: nobody may take the lane while it stands. T35, T37
+  Shared<std::uint64_t> hand_over;
   alignas(kLineBytes) Shared<std::uint64_t> attention;  ///< raised:32 | seen:32, as in Control
   Shared<std::uint64_t> done_hint;  ///< everything below it is DONE; may lag (any walker)
   alignas(

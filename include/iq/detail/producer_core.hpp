@@ -51,6 +51,8 @@ class ProducerCore {
   /// Errors: WouldDeadlock while a stage is open.
   void require_no_stage() const;
   std::uint32_t staged() const noexcept { return staged_; }
+  /// Errors: Closed, WrongProcess.
+  void require_usable() const;
 
   std::byte* next_slot() const noexcept { return lane_.slot(tail_); }
 
