@@ -104,7 +104,7 @@ void HandOverCore::commit() {
   extra.handover_item.store(0, std::memory_order_release);
   extra.handover_tail.store(ring_of(out_).staged_tail(), std::memory_order_release);
   extra.handover_item.store(in_->item_id(in_->position()) + 1, std::memory_order_release);
-  IQ_KILL_POINT(relay_recorded);
+  IQ_KILL_POINT(relay_recorded);  // P14: the note comes before the tail that it speaks of
   out_->commit_stage();  // T1: all of it, or nothing
   IQ_KILL_POINT(relay_committed);
 }

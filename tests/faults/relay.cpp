@@ -247,7 +247,7 @@ TEST_CASE("Relay: killed at every point of both queues, 10,000 items go on exact
 }
 
 // A second relay is there all the time, but has not looked up while the dead one is repaired.
-TEST_CASE("Relay: its repairer killed at every point, the next one decides the same, all is whole") {
+TEST_CASE("Relay: its repairer killed at every point, the next decides the same, all is whole") {
   iqtest::limit_seconds(90);
   unsigned dead_repairers = 0;
   for (const char* at : {"relay_noted", "relay_marked", "relay_recorded", "relay_committed"}) {

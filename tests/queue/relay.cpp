@@ -1,4 +1,4 @@
-// A worker between two queues that passes each item on exactly once: what it does while nobody dies.
+// A worker between two queues, passing each item on exactly once: what it does while nobody dies.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -16,7 +16,7 @@ HEADER_FLOORS = [
     (r'iq/(error|status|options|version)\.hpp', 'base'),
     (r'iq/detail/(kill_point|deadline)\.hpp', 'base'),
     (r'iq/detail/(layout|lane_view|limit|stamp)\.hpp', 'shm'),
-    (r'iq/detail/(producer|consumer)_core\.hpp', 'ring'),
+    (r'iq/detail/(producer|consumer|hand_over)_core\.hpp', 'ring'),
     (r'iq/(bytes|codec)\.hpp|iq/detail/(codec|type|payload)(_\w+)?\.hpp', 'codec'),
     (r'iq/worker_\w+\.hpp|iq/detail/worker_\w+\.hpp|iq/iq\.hpp', 'work'),
     (r'iq/\w+\.hpp|iq/detail/(queue|endpoint)_\w+\.hpp', 'queue'),
