@@ -13,4 +13,5 @@
 #include "iq/queue.hpp"
 #include "iq/stats.hpp"
 #include "iq/status.hpp"
+#include "iq/version.hpp"
 #include "iq/worker_group.hpp"

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "iq/detail/api.hpp"
 #include "iq/detail/worker_bind.hpp"
 #include "iq/error.hpp"
 
@@ -59,7 +60,7 @@ struct WorkerOutcome {
 };
 
 /// A worker did not return normally. Names the first one; its text counts the others.
-class WorkerFailed : public Error {
+class IQ_API WorkerFailed : public Error {
  public:
   WorkerFailed(const std::string& text, WorkerOutcome outcome)
       : Error(Errc::worker_failed, text), outcome_(std::move(outcome)) {}
@@ -92,7 +93,7 @@ class WorkerFailed : public Error {
 /// If killed: the workers of a killed process are killed with it, whichever thread forked them.
 ///            The program's own SIGCHLD handlers and waitpid calls do no harm: each fork() makes
 ///            one child of this process, a supervisor, and the workers are its children.
-class WorkerGroup {
+class IQ_API WorkerGroup {
  public:
   WorkerGroup();
   WorkerGroup(const WorkerGroup&) = delete;

@@ -18,6 +18,7 @@ int included_producer();
 int included_queue();
 int included_stats();
 int included_status();
+int included_version();
 int included_worker_group();
 }  // namespace iqtest
 
@@ -29,6 +30,7 @@ TEST_CASE("public headers: each compiles alone, and none is forgotten here") {
       {"error.hpp", included_error},     {"iq.hpp", included_iq},
       {"options.hpp", included_options}, {"producer.hpp", included_producer},
       {"queue.hpp", included_queue},     {"stats.hpp", included_stats},
+      {"version.hpp", included_version},
       {"status.hpp", included_status},   {"worker_group.hpp", included_worker_group}};
   for (const auto& entry : std::filesystem::directory_iterator(IQ_HEADER_FOLDER)) {
     const std::string name = entry.path().filename();
