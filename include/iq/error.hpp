@@ -46,7 +46,9 @@ IQ_API std::string_view to_string(Errc code) noexcept;
 /// The text says what failed and its name, then why with both values, then what to do.
 class IQ_API Error : public std::runtime_error {
  public:
+  /// Called by the classes below.
   Error(Errc code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  /// What went wrong, for programs; what() is for people.
   Errc code() const noexcept { return code_; }
 
  private:
@@ -58,6 +60,7 @@ namespace detail {
 template <Errc kCode>
 class IQ_API CodedError : public Error {
  public:
+  /// With a text as Error has it.
   explicit CodedError(const std::string& text) : Error(kCode, text) {}
 };
 }  // namespace detail
@@ -146,6 +149,7 @@ class Busy : public detail::CodedError<Errc::busy> {
 /// A producer was killed or left without closing. Everything that it put has been delivered.
 class IQ_API ProducerDied : public Error {
  public:
+  /// With a text as Error has it.
   ProducerDied(const std::string& text, int pid) : Error(Errc::producer_died, text), pid_(pid) {}
   /// The process id as the producer saw it, in its own pid namespace.
   int pid() const noexcept { return pid_; }
@@ -157,6 +161,7 @@ class IQ_API ProducerDied : public Error {
 /// A producer ended by an exception. Everything that it put has been delivered.
 class IQ_API ProducerFailed : public Error {
  public:
+  /// With a text as Error has it.
   ProducerFailed(const std::string& text, int pid)
       : Error(Errc::producer_failed, text), pid_(pid) {}
   /// The process id as the producer saw it, in its own pid namespace.
@@ -169,8 +174,10 @@ class IQ_API ProducerFailed : public Error {
 /// A system call failed in a way that has no class of its own: the text names call and errno.
 class IQ_API SystemError : public Error {
  public:
+  /// With a text as Error has it.
   SystemError(const std::string& text, int error_number)
       : Error(Errc::system, text), error_number_(error_number) {}
+  /// The errno of the call.
   int error_number() const noexcept { return error_number_; }
 
  private:

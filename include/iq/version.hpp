@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-#define IQ_VERSION_MAJOR 0
-#define IQ_VERSION_MINOR 1
-#define IQ_VERSION_PATCH 0
+#define IQ_VERSION_MAJOR 0  ///< raised when programs must be changed; before 1, the minor is
+#define IQ_VERSION_MINOR 1  ///< raised when something is added
+#define IQ_VERSION_PATCH 0  ///< raised when something is mended
 
 namespace iq {
 
