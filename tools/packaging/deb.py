@@ -76,15 +76,16 @@ def shared_libraries(paths, folder):
                 and path.read_bytes()[:4] == b'\x7fELF']
     if not binaries:
         return []
-    (folder / 'debian').mkdir(exist_ok=True)
     (folder / 'debian/control').write_text('Source: iq\n\nPackage: iq\nArchitecture: any\n')
-    line = run('dpkg-shlibdeps', '-O', *(f'-e{path}' for path in binaries), cwd=folder)
+    line = run('dpkg-shlibdeps', '-O', *(f'-e{path.relative_to(folder)}' for path in binaries),
+               cwd=folder)
     return [line.removeprefix('shlibs:Depends=')]
 
 
 def make(package, names, tree, version, out, folder):
     architecture = run('dpkg', '--print-architecture')
-    about, root = PACKAGES[package], folder / package
+    about, root = PACKAGES[package], folder / 'debian' / package  # as dpkg-shlibdeps has it
+    (root / 'DEBIAN').mkdir(parents=True)
     for name in names:
         (root / 'usr' / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(tree / name, root / 'usr' / name, follow_symlinks=False)
@@ -95,7 +96,6 @@ def make(package, names, tree, version, out, folder):
     needs += [need.format(version=version) for need in about.get('needs', [])]
     who = f'{os.environ.get("DEBFULLNAME", "IterableQueue maintainers")} ' \
           f'<{os.environ.get("DEBEMAIL", "root@localhost")}>'
-    (root / 'DEBIAN').mkdir()
     (root / 'DEBIAN/control').write_text(
         f'Package: {package}\nSource: iterable-queue\nVersion: {version}\nMaintainer: {who}\n'
         f'Architecture: {architecture}\n'
