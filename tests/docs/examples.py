@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 
-FENCED = re.compile(r'^```cpp\n(.*?)^```$', re.M | re.S)
-INDENTED = re.compile(r'^ *///\n((?: *///     .*\n)(?: *///(?:     .*)?\n)*)', re.M)
-INLINE = re.compile(r'^ *//[/ ].*`([^`\n]*;)`', re.M)
+FENCED = re.compile(r'^```cpp\n(?P<code>.*?)^```$', re.M | re.S)
+INDENTED = re.compile(r'^ *(?P<slashes>///?)\n'
+                      r'(?P<code> *(?P=slashes)     .*\n(?: *(?P=slashes)(?:     .*)?\n)*)', re.M)
+INLINE = re.compile(r'^ *//[/ ].*`(?P<code>[^`\n]*;)`', re.M)
 STRICT = ['-std=c++20', '-fsyntax-only', '-Wall', '-Wextra', '-Werror', '-Wno-unused']
 
 
@@ -24,19 +25,19 @@ def pieces(root):
         text = path.read_text(encoding='utf-8')
         for pattern in (FENCED,) if path.suffix == '.md' else (INDENTED, INLINE):
             for match in pattern.finditer(text):
-                code = match[1] if pattern is not INDENTED else \
-                    re.sub(r'^ */// ?', '', match[1], flags=re.M)
-                yield path.relative_to(root), text.count('\n', 0, match.start(1)) + 1, code
+                code = match['code'] if pattern is not INDENTED else \
+                    re.sub(r'^ *///? ?', '', match['code'], flags=re.M)
+                yield path.relative_to(root), text.count('\n', 0, match.start('code')) + 1, code
 
 
 def translation_units(found, prelude):
-    """The programs, and one unit with all that is no program."""
+    """Each program, each declaration (others may be of the same name), and all the rest as one."""
     snippets = [f'#include "{prelude}"\n']
     for number, (path, line, code) in enumerate(found):
         if re.search(r'^int main\(', code, re.M):
             yield f'#line {line} "{path}"\n{code}'
         elif code.lstrip().startswith('template '):
-            snippets.append(f'#line {line} "{path}"\n{code}')
+            yield f'#include "{prelude}"\n#line {line} "{path}"\n{code}\n'
         else:
             snippets.append(f'void snippet_{number}() {{\n#line {line} "{path}"\n{code}\n}}\n')
     yield ''.join(snippets)
