@@ -17,7 +17,9 @@ namespace iq {
 class BytesView : public std::span<const std::byte> {
  public:
   using std::span<const std::byte>::span;
+  /// The same bytes.
   BytesView(std::span<const std::byte> bytes) noexcept : span(bytes) {}
+  /// The characters of a text.
   template <class Text>
     requires std::convertible_to<const Text&, std::string_view>
   BytesView(const Text& text) noexcept
@@ -33,22 +35,30 @@ class BytesView : public std::span<const std::byte> {
 /// Units: at most Options::bytes_per_producer per item; 0 bytes are an item too.
 class Bytes {
  public:
+  /// No bytes.
   Bytes() noexcept = default;
+  /// A copy.
   explicit Bytes(BytesView bytes) : bytes_(bytes.begin(), bytes.end()) {}
+  /// Takes the vector over.
   explicit Bytes(std::vector<std::byte> bytes) noexcept : bytes_(std::move(bytes)) {}
 
+  /// @{
+  /// As of a std::vector.
   std::byte* data() noexcept { return bytes_.data(); }
   const std::byte* data() const noexcept { return bytes_.data(); }
   std::size_t size() const noexcept { return bytes_.size(); }
   bool empty() const noexcept { return bytes_.empty(); }
   auto begin() const noexcept { return bytes_.begin(); }
   auto end() const noexcept { return bytes_.end(); }
+  /// @}
   /// The same bytes as text, valid as long as this object.
   std::string_view text() const noexcept {
     return {reinterpret_cast<const char*>(data()), size()};
   }
+  /// These bytes, valid as long as this object.
   operator BytesView() const noexcept { return std::span<const std::byte>(bytes_); }
 
+  /// Whether the bytes are the same.
   friend bool operator==(const Bytes& a, const Bytes& b) = default;
 
  private:
@@ -58,10 +68,12 @@ class Bytes {
 /// As a member of other items: a length, then the bytes.
 template <>
 struct Codec<Bytes> {
+  /// Writes both.
   static void encode(const Bytes& bytes, Encoder& out) {
     out.count(bytes.size());
     out.bytes(bytes.data(), bytes.size());
   }
+  /// Reads both; refuses a length beyond the item's end.
   static Bytes decode(Decoder& in) {
     return Bytes(std::span<const std::byte>(in.bytes(in.count(1))));
   }

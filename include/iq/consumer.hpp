@@ -43,13 +43,16 @@ class Consumer {
   using Payload = detail::Payload<T>;
 
  public:
+  /// What a loop reads: T, or a span for iq::Bytes.
   using value_type = std::remove_cvref_t<typename Payload::View>;
   class Iterator;
 
+  /// Takes over the endpoint and what is in its hand. `other` is closed.
   Consumer(Consumer&& other) noexcept
       : core_(std::move(other.core_)),
         value_(std::move(other.value_)),
         uncaught_(std::uncaught_exceptions()) {}
+  /// As the destructor, then as the constructor.
   Consumer& operator=(Consumer&& other) noexcept {
     if (this != &other) {
       finish();
@@ -77,6 +80,7 @@ class Consumer {
     return Iterator(*this);
   }
   void begin() const = delete;  // a loop takes items: the consumer is not to be const
+  /// The end of every loop.
   std::default_sentinel_t end() const noexcept { return {}; }
 
   /// Takes the next item, waiting for it: empty at the end of the stream, for ever, and after
@@ -163,6 +167,7 @@ class Consumer {
   void close() noexcept {
     if (core_) core_->close(detail::Leave::acknowledge);
   }
+  /// Whether it was closed or moved from.
   bool is_closed() const noexcept { return !core_ || core_->closed(); }
 
  private:
@@ -253,17 +258,21 @@ class Consumer {
 template <class T>
 class Consumer<T>::Iterator {
  public:
-  using iterator_concept = std::input_iterator_tag;
+  using iterator_concept = std::input_iterator_tag;  ///< single pass
+  /// As the consumer's.
   using value_type = std::remove_cvref_t<typename Payload::View>;
-  using difference_type = std::ptrdiff_t;
-  using reference = typename Payload::View;
+  using difference_type = std::ptrdiff_t;    ///< asked for by std::input_iterator
+  using reference = typename Payload::View;  ///< what operator*() gives
 
+  /// At the end of no loop in particular.
   Iterator() noexcept = default;
+  /// Takes over the loop. `other` is at its end.
   Iterator(Iterator&& other) noexcept
       : owner_(std::exchange(other.owner_, nullptr)),
         position_(other.position_),
         uncaught_(other.uncaught_),
         state_(other.state_) {}
+  /// As the destructor, then as the constructor.
   Iterator& operator=(Iterator&& other) noexcept {
     if (this != &other) {
       leave();
@@ -274,6 +283,7 @@ class Consumer<T>::Iterator {
     }
     return *this;
   }
+  /// Acknowledges the item in hand; gives it back while an exception unwinds.
   ~Iterator() { leave(); }
 
   /// The item. Requires: not at the end. Errors: as Consumer::begin().
@@ -285,6 +295,7 @@ class Consumer<T>::Iterator {
       return Payload::view(*owner_->value_);
     }
   }
+  /// A member of the item. Requires, Errors: as operator*.
   const value_type* operator->() const {
     if constexpr (Payload::kInPlace) {
       return &**this;
@@ -294,11 +305,14 @@ class Consumer<T>::Iterator {
     }
   }
 
+  /// Passes the item in hand. It is acknowledged, and the next one fetched, when that is asked for.
+  /// Errors: as Consumer::begin().
   Iterator& operator++() {
     settle();
     state_ = State::passed;
     return *this;
   }
+  /// The same, without a copy of where it was.
   void operator++(int) { ++*this; }
 
   /// Whether the stream has ended; waits until that is known. Errors: as Consumer::begin().

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "iq/detail/api.hpp"
+
 namespace iq {
 
 /// What went wrong, for programs. The text of the exception is for people.
@@ -37,14 +39,16 @@ enum class Errc : std::uint16_t {
 };
 
 /// The code as a word, e.g. "no_space".
-std::string_view to_string(Errc code) noexcept;
+IQ_API std::string_view to_string(Errc code) noexcept;
 
 /// The root of every exception that this library throws.
 ///
 /// The text says what failed and its name, then why with both values, then what to do.
-class Error : public std::runtime_error {
+class IQ_API Error : public std::runtime_error {
  public:
+  /// Called by the classes below.
   Error(Errc code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  /// What went wrong, for programs; what() is for people.
   Errc code() const noexcept { return code_; }
 
  private:
@@ -54,8 +58,9 @@ class Error : public std::runtime_error {
 namespace detail {
 /// One class per code, so that a catch clause can name what it handles.
 template <Errc kCode>
-class CodedError : public Error {
+class IQ_API CodedError : public Error {
  public:
+  /// With a text as Error has it.
   explicit CodedError(const std::string& text) : Error(kCode, text) {}
 };
 }  // namespace detail
@@ -142,8 +147,9 @@ class Busy : public detail::CodedError<Errc::busy> {
 };
 
 /// A producer was killed or left without closing. Everything that it put has been delivered.
-class ProducerDied : public Error {
+class IQ_API ProducerDied : public Error {
  public:
+  /// With a text as Error has it.
   ProducerDied(const std::string& text, int pid) : Error(Errc::producer_died, text), pid_(pid) {}
   /// The process id as the producer saw it, in its own pid namespace.
   int pid() const noexcept { return pid_; }
@@ -153,8 +159,9 @@ class ProducerDied : public Error {
 };
 
 /// A producer ended by an exception. Everything that it put has been delivered.
-class ProducerFailed : public Error {
+class IQ_API ProducerFailed : public Error {
  public:
+  /// With a text as Error has it.
   ProducerFailed(const std::string& text, int pid)
       : Error(Errc::producer_failed, text), pid_(pid) {}
   /// The process id as the producer saw it, in its own pid namespace.
@@ -165,10 +172,12 @@ class ProducerFailed : public Error {
 };
 
 /// A system call failed in a way that has no class of its own: the text names call and errno.
-class SystemError : public Error {
+class IQ_API SystemError : public Error {
  public:
+  /// With a text as Error has it.
   SystemError(const std::string& text, int error_number)
       : Error(Errc::system, text), error_number_(error_number) {}
+  /// The errno of the call.
   int error_number() const noexcept { return error_number_; }
 
  private:

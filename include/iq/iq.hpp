@@ -14,4 +14,9 @@
 #include "iq/relay.hpp"
 #include "iq/stats.hpp"
 #include "iq/status.hpp"
+#include "iq/version.hpp"
 #include "iq/worker_group.hpp"
+
+/// Queues between processes: IterableQueue, its Producer and Consumer; WorkerGroup for those who
+/// work on them. What is in iq::detail is not for programs.
+namespace iq {}

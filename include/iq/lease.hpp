@@ -31,10 +31,12 @@ class Lease {
   using Payload = detail::Payload<T>;
 
  public:
-  using View = typename Payload::View;
+  using View = typename Payload::View;  ///< `const T&`, or a span for iq::Bytes
 
+  /// Takes the item over. `other` has ended.
   Lease(Lease&& other) noexcept
       : core_(std::move(other.core_)), item_(other.item_), value_(std::move(other.value_)) {}
+  /// As the destructor, then as the constructor.
   Lease& operator=(Lease&& other) noexcept {
     if (this != &other) {
       give_back();
@@ -46,6 +48,7 @@ class Lease {
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
+  /// Gives the item back if it is still held.
   ~Lease() { give_back(); }
 
   /// The item, where it lies in the segment if T allows it: valid until this lease ends.
@@ -57,6 +60,7 @@ class Lease {
       return Payload::view(*value_);
     }
   }
+  /// A member of the item. Requires: as operator*.
   const std::remove_cvref_t<View>* operator->() const noexcept {
     if constexpr (Payload::kInPlace) {
       return &**this;
@@ -72,8 +76,9 @@ class Lease {
   /// Whether the item is still held here.
   explicit operator bool() const noexcept { return core_ != nullptr; }
 
-  /// As Consumer::deliveries() and Consumer::item_id(), of this item.
+  /// As Consumer::deliveries(), of this item.
   std::uint32_t deliveries() const noexcept { return item_.attempts + 1; }
+  /// As Consumer::item_id(), of this item.
   std::uint64_t item_id() const noexcept {
     return detail::item_id(item_.lane.index, item_.position);
   }

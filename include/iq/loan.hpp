@@ -31,8 +31,10 @@ concept Loanable = detail::InPlace<T> || std::same_as<T, Bytes>;
 template <class T>
 class Loan {
  public:
+  /// Takes the place over. `other` is as committed.
   Loan(Loan&& other) noexcept
       : core_(std::move(other.core_)), at_(other.at_), bytes_(other.bytes_) {}
+  /// As the destructor, then as the constructor.
   Loan& operator=(Loan&& other) noexcept {
     if (this != &other) {
       drop();
@@ -44,6 +46,7 @@ class Loan {
   }
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
+  /// Without commit(): nothing was put.
   ~Loan() { drop(); }
 
   /// The item, initialised as `T item;` would be. Requires: not committed, not moved from.
@@ -52,6 +55,7 @@ class Loan {
   {
     return *std::launder(reinterpret_cast<T*>(at_));
   }
+  /// A member of the item. Requires: as operator*.
   T* operator->() const noexcept
     requires detail::InPlace<T>
   {

@@ -28,7 +28,9 @@ struct Options {
   std::uint64_t bytes_per_producer = 0;
   /// An item is parked after it was handed out this often without an acknowledgement. 1..14.
   std::uint32_t max_deliveries = 3;
+  /// Whether an item in a dead consumer's hands comes again.
   Delivery delivery = Delivery::at_least_once;
+  /// Whether consumers are told that the stream may not be whole.
   OnProducerDeath on_producer_death = OnProducerDeath::fail;
   /// Permission bits of a named queue's file. Only users who may write can take part.
   std::uint32_t mode = 0600;

@@ -29,8 +29,8 @@ class IterableQueue;
 
 /// What a bulk put achieved: how it ended and how many items were appended before that.
 struct PutAllResult {
-  Status status = Status::ok;
-  std::size_t accepted = 0;
+  Status status = Status::ok;  ///< ok when the range was put to its end
+  std::size_t accepted = 0;    ///< items appended
 };
 
 /// Writes items of type T into one queue. Obtained from IterableQueue<T>::get_producer().
@@ -47,12 +47,14 @@ class Producer {
   using Payload = detail::Payload<T>;
 
  public:
-  using value_type = T;
+  using value_type = T;  ///< the type of the items
   /// What put() takes: `const T&`, or BytesView for iq::Bytes.
   using Argument = typename Payload::Argument;
 
+  /// Takes over the endpoint. `other` is closed.
   Producer(Producer&& other) noexcept
       : core_(std::move(other.core_)), uncaught_(std::uncaught_exceptions()) {}
+  /// As the destructor, then as the constructor.
   Producer& operator=(Producer&& other) noexcept {
     if (this != &other) {
       finish();
@@ -127,7 +129,7 @@ class Producer {
   {
     return take_loan(sizeof(T));
   }
-  /// The same for `bytes` bytes: `auto loan = producer.loan(n); fill(loan.bytes()); loan.commit();`
+  /// The same for `bytes` bytes: `auto loan = blobs.loan(n); fill(loan.bytes()); loan.commit();`
   Loan<T> loan(std::size_t bytes)
     requires std::same_as<T, Bytes>
   {
@@ -139,6 +141,7 @@ class Producer {
   {
     return take_loan(sizeof(T), detail::kNow);
   }
+  /// The same for `bytes` bytes.
   Result<Loan<T>> try_loan(std::size_t bytes)
     requires std::same_as<T, Bytes>
   {
@@ -156,6 +159,7 @@ class Producer {
   void close() noexcept {
     if (core_) core_->close();
   }
+  /// Whether it was closed or moved from.
   bool is_closed() const noexcept { return !core_ || core_->closed(); }
 
  private:

@@ -17,10 +17,10 @@
 
 namespace iq {
 
-/// How a constructor treats a name: `IterableQueue<Job> q{iq::create_only, "jobs"};`
+/// How a constructor treats a name: `iq::IterableQueue<Job> q{iq::create_only, "jobs"};`
 struct CreateOnly {};
-struct OpenOnly {};
-struct OpenOrCreate {};
+struct OpenOnly {};                              ///< see CreateOnly
+struct OpenOrCreate {};                          ///< see CreateOnly
 inline constexpr CreateOnly create_only{};       ///< the name must be free
 inline constexpr OpenOnly open_only{};           ///< the queue must exist
 inline constexpr OpenOrCreate open_or_create{};  ///< whoever comes first creates it
@@ -32,9 +32,9 @@ inline bool remove(const std::string& name) { return detail::QueueCore::remove(n
 /// An item that was handed out max_deliveries times and never acknowledged.
 template <class T>
 struct Parked {
-  T item;
-  std::uint64_t id = 0;  ///< as Consumer::item_id()
-  std::uint32_t deliveries = 0;
+  T item;                        ///< a copy
+  std::uint64_t id = 0;          ///< as Consumer::item_id()
+  std::uint32_t deliveries = 0;  ///< as Consumer::deliveries(), of the last time
 };
 
 /// A bounded queue in shared memory that knows its producers and consumers.
@@ -51,7 +51,7 @@ class IterableQueue {
   using Payload = detail::Payload<T>;
 
  public:
-  using value_type = T;
+  using value_type = T;  ///< the type of the items
 
   /// An anonymous queue: for this process, its threads and its forked children.
   /// Errors: NoSpace with both figures; BadArgument; CannotProbe where the system cannot tell who
@@ -74,7 +74,9 @@ class IterableQueue {
   IterableQueue(OpenOrCreate, const std::string& name, const Options& options = {})
       : IterableQueue(detail::OpenMode::open_or_create, name, options) {}
 
-  IterableQueue(IterableQueue&&) noexcept = default;
+  /// Takes over the queue object. `other` can only be assigned to and destroyed.
+  IterableQueue(IterableQueue&& other) noexcept = default;
+  /// As the destructor, then as the constructor.
   IterableQueue& operator=(IterableQueue&& other) noexcept {
     if (this != &other) {
       if (core_) core_->leave();
@@ -98,6 +100,7 @@ class IterableQueue {
   /// No new producers from now on; those that exist go on. Idempotent, never blocks.
   /// Errors: WrongProcess.
   void close() { core().close(); }
+  /// Whether close() was called, by any process, or the queue counts as closed.
   bool is_closed() const { return core().is_closed(); }
 
   /// Ends everything now, in every process: blocked calls return (get: empty, put: throws Stopped),
@@ -111,12 +114,16 @@ class IterableQueue {
 
   /// Items in nobody's hands now, those claimed ahead included.
   std::uint64_t size() const { return core().size(); }
+  /// Whether size() is 0. That is not the end of the stream: an iteration tells.
   bool empty() const { return size() == 0; }
-  /// Open producers and consumers, in all processes.
+  /// Open producers, in all processes.
   std::uint32_t producers() const { return core().producers(); }
+  /// Open consumers, in all processes.
   std::uint32_t consumers() const { return core().consumers(); }
+  /// All figures together.
   Stats stats() const { return core().stats(); }
 
+  /// Whether it was made without a name.
   bool is_anonymous() const { return core().anonymous(); }
   /// Empty for an anonymous queue.
   const std::string& name() const { return core().name(); }

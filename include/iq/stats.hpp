@@ -20,8 +20,8 @@ struct Stats {
   std::uint32_t consumers = 0;      ///< open consumers
   std::uint32_t lanes = 0;          ///< lanes that have memory
   std::int32_t last_death_pid = 0;  ///< of the endpoint that was repaired last, 0 if none
-  bool closed = false;
-  bool stopped = false;
+  bool closed = false;              ///< no new producers
+  bool stopped = false;             ///< ended by stop()
 };
 
 }  // namespace iq

@@ -40,24 +40,33 @@ constexpr std::string_view to_string(Status status) noexcept {
 template <class T>
 class Result {
  public:
+  /// Without a value. Requires: `status` is not ok.
   Result(Status status) noexcept : status_(status) {}
+  /// ok, with a value.
   Result(T value) : status_(Status::ok), value_(std::move(value)) {}
 
+  /// Ok, or why there is no value.
   Status status() const noexcept { return status_; }
+  /// Whether there is a value.
   bool has_value() const noexcept { return value_.has_value(); }
+  /// Whether there is a value.
   explicit operator bool() const noexcept { return value_.has_value(); }
 
+  /// @{
   /// The value. Requires: has_value().
   T& operator*() & noexcept { return *value_; }
   const T& operator*() const& noexcept { return *value_; }
   T&& operator*() && noexcept { return *std::move(value_); }
   T* operator->() noexcept { return &*value_; }
   const T* operator->() const noexcept { return &*value_; }
+  /// @}
 
+  /// @{
   /// The value. Errors: std::bad_optional_access without one.
   T& value() & { return value_.value(); }
   const T& value() const& { return value_.value(); }
   T&& value() && { return std::move(value_).value(); }
+  /// @}
 
  private:
   Status status_;

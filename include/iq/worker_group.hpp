@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "iq/detail/api.hpp"
 #include "iq/detail/worker_bind.hpp"
 #include "iq/error.hpp"
 
@@ -47,32 +48,39 @@ constexpr std::string_view to_string(WorkerEnd end) noexcept {
 
 /// What is known about one worker.
 struct WorkerOutcome {
-  int worker = 0;    ///< its number within its fork() call, from 0
-  int pid = 0;       ///< as its supervisor saw it; 0 when it never started
-  std::string role;  ///< e.g. `consumer of queue "jobs"`
-  WorkerEnd end = WorkerEnd::running;
-  int exit_code = -1;           ///< -1 unless it ended by itself
-  int signal = 0;               ///< 0 unless it was killed
-  std::string exception_type;   ///< readable, e.g. "std::runtime_error"; empty without one
-  std::string exception_text;   ///< what(), cut at 1,024 bytes
-  bool is_consequence = false;  ///< it threw because a queue told it of another's end
+  int worker = 0;                      ///< its number within its fork() call, from 0
+  int pid = 0;                         ///< as its supervisor saw it; 0 when it never started
+  std::string role;                    ///< e.g. `consumer of queue "jobs"`
+  WorkerEnd end = WorkerEnd::running;  ///< how it ended
+  int exit_code = -1;                  ///< -1 unless it ended by itself
+  int signal = 0;                      ///< 0 unless it was killed
+  std::string exception_type;          ///< readable, e.g. "std::runtime_error"; empty without one
+  std::string exception_text;          ///< what(), cut at 1,024 bytes
+  bool is_consequence = false;         ///< it threw because a queue told it of another's end
 };
 
 /// A worker did not return normally. Names the first one; its text counts the others.
-class WorkerFailed : public Error {
+class IQ_API WorkerFailed : public Error {
  public:
+  /// With a text as Error has it.
   WorkerFailed(const std::string& text, WorkerOutcome outcome)
       : Error(Errc::worker_failed, text), outcome_(std::move(outcome)) {}
 
+  /// Its process id, as its supervisor saw it.
   int pid() const noexcept { return outcome_.pid; }
+  /// Its number within its fork() call, from 0.
   int worker() const noexcept { return outcome_.worker; }
+  /// What it did, e.g. `consumer of queue "jobs"`.
   const std::string& role() const noexcept { return outcome_.role; }
   /// -1 when it was killed.
   int exit_code() const noexcept { return outcome_.exit_code; }
   /// 0 when it was not killed.
   int signal() const noexcept { return outcome_.signal; }
+  /// Of the exception that left its function; empty without one.
   const std::string& exception_type() const noexcept { return outcome_.exception_type; }
+  /// what() of that exception, cut at 1,024 bytes.
   const std::string& exception_text() const noexcept { return outcome_.exception_text; }
+  /// All of this together.
   const WorkerOutcome& outcome() const noexcept { return outcome_; }
 
  private:
@@ -92,8 +100,9 @@ class WorkerFailed : public Error {
 /// If killed: the workers of a killed process are killed with it, whichever thread forked them.
 ///            The program's own SIGCHLD handlers and waitpid calls do no harm: each fork() makes
 ///            one child of this process, a supervisor, and the workers are its children.
-class WorkerGroup {
+class IQ_API WorkerGroup {
  public:
+  /// A group without workers: nothing is started before fork().
   WorkerGroup();
   WorkerGroup(const WorkerGroup&) = delete;
   WorkerGroup& operator=(const WorkerGroup&) = delete;

@@ -11,7 +11,7 @@ namespace iq::detail {
 namespace {
 constexpr std::uint64_t kAlignment = 16;
 
-constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t unit) {
   return (value + unit - 1) & ~(unit - 1);
 }
 }  // namespace
@@ -36,7 +36,7 @@ bool ByteRing::adopt(const LaneView& lane, Position head, Position tail) {
         for (; unplaced != p; ++unplaced) ends_[unplaced & mask_] = at;
         first = false;
       }
-      const std::uint64_t end = at + round_up(header.bytes, kAlignment);
+      const std::uint64_t end = at + align_up(header.bytes, kAlignment);
       if (at - tail_ > size_ || end - head_ > size_ || at % kAlignment != 0) return false;
       tail_ = end;
     }
@@ -46,8 +46,8 @@ bool ByteRing::adopt(const LaneView& lane, Position head, Position tail) {
 }
 
 std::optional<std::uint64_t> ByteRing::find(std::uint64_t bytes) noexcept {
-  const std::uint64_t need = round_up(bytes, kAlignment);
-  if (head_ == tail_) head_ = tail_ = round_up(tail_, size_);  // empty: begin at its start again
+  const std::uint64_t need = align_up(bytes, kAlignment);
+  if (head_ == tail_) head_ = tail_ = align_up(tail_, size_);  // empty: begin at its start again
   const std::uint64_t to_end = size_ - (tail_ & (size_ - 1));
   const std::uint64_t at = need <= to_end ? tail_ : tail_ + to_end;
   if (at + need - head_ > size_) return std::nullopt;
@@ -70,7 +70,7 @@ void ByteRing::keep_nothing(Position position) noexcept {
 
 void ByteRing::keep(Position position, std::uint64_t at, std::uint64_t bytes) noexcept {
   keep_nothing(position);
-  tail_ = at + round_up(bytes, kAlignment);
+  tail_ = at + align_up(bytes, kAlignment);
   ends_[position & mask_] = tail_;
 }
 

@@ -17,8 +17,8 @@
 
 namespace iq::detail {
 namespace {
-constexpr int kSpins = 100;
-constexpr int kYields = 2;
+constexpr int kRoomSpins = 100;
+constexpr int kRoomYields = 2;
 }  // namespace
 
 void ProducerRing::require_fits(std::uint64_t bytes) const {
@@ -97,11 +97,11 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
     }
     if (first) {
       bool freed = false;
-      for (int i = 0; i < kSpins && !freed; ++i) {
+      for (int i = 0; i < kRoomSpins && !freed; ++i) {
         cpu_pause();
         freed = refresh_room();
       }
-      for (int i = 0; i < kYields && !freed; ++i) {
+      for (int i = 0; i < kRoomYields && !freed; ++i) {
         yield_processor();
         freed = refresh_room();
       }

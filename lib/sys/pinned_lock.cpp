@@ -218,7 +218,7 @@ void self_test_liveness(const LockFile& file) {
     lock = PinnedLock::try_lock(file, offset, 1);
   }
   const Held pinned = lock ? probe_lock(file, offset, 1) : Held::no;
-  lock.reset();
+  if (lock) lock->release();
   const Held unpinned = probe_lock(file, offset, 1);
   if (pinned != Held::yes || unpinned != Held::no) {
     throw CannotProbe(fmt::format(

@@ -14,7 +14,7 @@ FLOORS = {'base': 0, 'sys': 1, 'shm': 2, 'ring': 3, 'codec': 3, 'queue': 4, 'wor
 # floor by its folder, so a new one needs a line here.
 HEADER_FLOORS = [
     (r'iq/(error|status|options|version)\.hpp', 'base'),
-    (r'iq/detail/(kill_point|deadline)\.hpp', 'base'),
+    (r'iq/detail/(api|kill_point|deadline)\.hpp', 'base'),
     (r'iq/detail/(layout|lane_view|limit|stamp)\.hpp', 'shm'),
     (r'iq/detail/(producer|consumer|hand_over)_core\.hpp', 'ring'),
     (r'iq/(bytes|codec)\.hpp|iq/detail/(codec|type|payload)(_\w+)?\.hpp', 'codec'),
@@ -58,7 +58,7 @@ MAX_DECISION_LINES = 50
 UNFINISHED = re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X)\b')
 MACHINE_PATH = re.compile(r'(?<![\w.}/-])/(home|root|work|Users|tmp/build)[/\w-]*')
 CODE_FOLDERS = ('include', 'lib', 'tests', 'examples', 'bench', 'tools')
-OTHER_CODE = ('dev', '.ci/run', 'meson.build', 'meson_options.txt')
+OTHER_CODE = ('dev', '.ci/run', 'meson.build', 'meson_options.txt', 'CMakeLists.txt')
 
 
 class Tidy:
@@ -68,7 +68,7 @@ class Tidy:
         self.sources = [Source(root, path) for path in self.code_paths()]
 
     def code_paths(self):
-        endings = {'.cpp', '.hpp', '.py', '.build'}
+        endings = {'.cpp', '.hpp', '.py', '.build', '.in', '.txt'}
         paths = [file for folder in CODE_FOLDERS for file in (self.root / folder).rglob('*')
                  if file.suffix in endings and '__pycache__' not in file.parts]
         paths += [self.root / name for name in OTHER_CODE if (self.root / name).exists()]

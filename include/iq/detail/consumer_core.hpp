@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "iq/detail/api.hpp"
 #include "iq/detail/lane_view.hpp"
 #include "iq/detail/limit.hpp"
 #include "iq/status.hpp"
@@ -29,7 +30,7 @@ struct HeldItem {
 
 /// One consumer endpoint. At most one batch is leased at a time: positions [begin, end) of one
 /// lane, progress in the endpoint's shared cursor. One thread at a time.
-class ConsumerCore {
+class IQ_API ConsumerCore {
  public:
   ConsumerCore(const ConsumerCore&) = delete;
   ConsumerCore& operator=(const ConsumerCore&) = delete;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include "iq/detail/api.hpp"
+
 namespace iq::detail {
 
 inline constexpr std::int64_t kNoDeadline = INT64_MAX;
@@ -34,6 +36,6 @@ std::int64_t deadline_at(std::chrono::time_point<Clock, Duration> deadline) {
 }
 
 /// Raises Closed for an endpoint object that was moved from.
-[[noreturn]] void refuse_moved_from(const char* what);
+[[noreturn]] IQ_API void refuse_moved_from(const char* what);
 
 }  // namespace iq::detail

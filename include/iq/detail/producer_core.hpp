@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include "iq/detail/api.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/detail/lane_view.hpp"
 #include "iq/status.hpp"
@@ -14,7 +15,7 @@
 namespace iq::detail {
 
 /// One producer endpoint: the owner of one lane. One thread at a time.
-class ProducerCore {
+class IQ_API ProducerCore {
  public:
   ProducerCore(const ProducerCore&) = delete;
   ProducerCore& operator=(const ProducerCore&) = delete;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "iq/detail/api.hpp"
 #include "iq/detail/consumer_core.hpp"
 #include "iq/detail/producer_core.hpp"
 #include "iq/options.hpp"
@@ -34,7 +35,7 @@ struct ParkedItem {
   std::span<const std::byte> payload;
 };
 
-class QueueCore {
+class IQ_API QueueCore {
  public:
   static std::shared_ptr<QueueCore> make_anonymous(const ItemType& type, const Options& options);
   static std::shared_ptr<QueueCore> make_named(OpenMode mode, const std::string& name,
@@ -73,7 +74,7 @@ class QueueCore {
 };
 
 /// Endpoints across fork(), for worker groups.
-struct EndpointTransfer {
+struct IQ_API EndpointTransfer {
   static void adopt(ProducerCore& core);
   static void adopt(ConsumerCore& core);
   static void surrender(ProducerCore& core) noexcept;

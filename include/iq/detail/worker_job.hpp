@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "iq/detail/api.hpp"
+
 namespace iq::detail {
 
 /// A worker function bound to the endpoints of all of its workers. Made in the process that calls
@@ -14,7 +16,7 @@ namespace iq::detail {
 ///
 /// In a worker only adopt, run and fail_adopted are called, and only for its own number: the
 /// endpoints of the other workers are left alone there, never destroyed.
-class WorkerJob {
+class IQ_API WorkerJob {
  public:
   WorkerJob() = default;
   WorkerJob(const WorkerJob&) = delete;
