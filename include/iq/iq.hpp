@@ -5,6 +5,7 @@
 #include "iq/consumer.hpp"
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
+#include "iq/event.hpp"
 #include "iq/options.hpp"
 #include "iq/producer.hpp"
 #include "iq/queue.hpp"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 #include "ring/byte_ring.hpp"
@@ -48,6 +49,12 @@ bool is_done(const LaneView& lane, Position position) noexcept {
   const std::uint64_t word = lane.stamp(position).load(std::memory_order_acquire);
   const std::int64_t lap = compare_lap(word, lane.lap(position));
   return lap > 0 || (lap == 0 && Stamp::unpack(word).state == StampState::done);
+}
+
+/// The same; what lies below the head need not be looked at (I6).
+bool is_finished(const LaneView& lane, Position position) noexcept {
+  const Position head = lane.control->head.load(std::memory_order_acquire);
+  return static_cast<std::int64_t>(head - position) > 0 || is_done(lane, position);
 }
 
 /// The parking lane as its lock's holder works on it.
@@ -139,6 +146,11 @@ void park(Segment& segment, const LaneView& lane, Position position, std::uint32
                              std::memory_order_release);
   IQ_KILL_POINT(park_after_origin);
   segment.control().parked_total.fetch_add(1, std::memory_order_relaxed);
+  note_event({.kind = EventKind::parked,
+              .in_place = !moved,
+              .deliveries = deliveries,
+              .item_id = item_id(lane.index, position),
+              .queue = segment.name()});
 }
 
 namespace {
@@ -151,7 +163,7 @@ std::uint32_t visit_area(Segment& segment, const std::function<bool(const Parked
     const auto item = parking.read(p);
     if (!item || item->lane >= segment.lanes_used()) continue;
     // Its parker is about to finish the original, or is dead and repair will: not yet ours.
-    if (!is_done(segment.lane(item->lane), item->position)) continue;
+    if (!is_finished(segment.lane(item->lane), item->position)) continue;
     if (!visit(*item)) continue;
     parking.remove(p);
     ++removed;
@@ -202,6 +214,17 @@ std::uint64_t count_parked(const Segment& segment) noexcept {
     });
   }
   return count;
+}
+
+void visit_parked_copy(Segment& copy,
+                       const std::function<void(const ParkedBytes&, bool in_place)>& visit) {
+  for (const bool in_place : {false, true}) {
+    const auto keep = [&](const ParkedBytes& item) {
+      visit(item, in_place);
+      return false;
+    };
+    in_place ? visit_in_place(copy, keep) : visit_area(copy, keep);
+  }
 }
 
 std::uint32_t visit_parked(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit) {

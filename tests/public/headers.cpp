@@ -9,6 +9,7 @@ namespace iqtest {
 int included_codec();
 int included_consumer();
 int included_error();
+int included_event();
 int included_iq();
 int included_options();
 int included_producer();
@@ -22,7 +23,8 @@ TEST_CASE("public headers: each compiles alone, and none is forgotten here") {
   using namespace iqtest;
   const std::map<std::string, int (*)()> known{
       {"codec.hpp", included_codec},     {"consumer.hpp", included_consumer},
-      {"error.hpp", included_error},     {"iq.hpp", included_iq},
+      {"error.hpp", included_error},     {"event.hpp", included_event},
+      {"iq.hpp", included_iq},
       {"options.hpp", included_options}, {"producer.hpp", included_producer},
       {"queue.hpp", included_queue},     {"stats.hpp", included_stats},
       {"status.hpp", included_status},   {"worker_group.hpp", included_worker_group}};

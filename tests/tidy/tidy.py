@@ -13,7 +13,7 @@ FLOORS = {'base': 0, 'sys': 1, 'shm': 2, 'ring': 3, 'codec': 3, 'queue': 4, 'wor
 # The floor of each public header, by the first pattern that fits. A header says nothing about its
 # floor by its folder, so a new one needs a line here.
 HEADER_FLOORS = [
-    (r'iq/(error|status|options|version)\.hpp', 'base'),
+    (r'iq/(error|status|options|version|event|stats)\.hpp', 'base'),
     (r'iq/detail/(kill_point|deadline)\.hpp', 'base'),
     (r'iq/detail/(layout|lane_view|limit|stamp)\.hpp', 'shm'),
     (r'iq/detail/(producer|consumer)_core\.hpp', 'ring'),
@@ -35,6 +35,7 @@ TESTED_ELSEWHERE = {
     # The ring's parts only mean something together and between processes.
     'lib/ring/consumer_ring.cpp': 'tests/queue/leases.cpp: steps and ends of batches',
     'lib/ring/end_of_stream.cpp': 'tests/process/streams.cpp, tests/faults/deaths.cpp',
+    'lib/ring/figures.cpp': 'tests/queue/shared_queue.cpp, tests/queue/inspect.cpp: figures',
     'lib/ring/give_back.cpp': 'tests/queue/leases.cpp, tests/stress/threads.cpp',
     'lib/ring/hunger.cpp': 'tests/queue/get_put.cpp, tests/faults/lost_wakes.cpp',
     'lib/ring/nudge.cpp': 'tests/process/stop.cpp: stop() in the middle of a batch',

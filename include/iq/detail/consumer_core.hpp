@@ -65,11 +65,14 @@ class ConsumerCore {
   /// The bytes of an encoded payload. Errors: Corrupt when its slot points outside its lane.
   std::span<const std::byte> payload(Position position) const;
 
+  /// Counts and tells that the item at `position` cannot be read.
+  void note_corrupt(Position position) noexcept;
+
   /// How often the item in hand was handed out, this time included.
   std::uint32_t deliveries() const noexcept { return attempts_ + 1; }
   /// Names an item for its whole life, redeliveries included.
   std::uint64_t item_id(Position position) const noexcept {
-    return std::uint64_t{lane_.index} << 52 | (position & ((std::uint64_t{1} << 52) - 1));
+    return iq::detail::item_id(lane_.index, position);
   }
   std::uint32_t slot_bytes() const noexcept { return lane_.slot_bytes; }
 
