@@ -6,6 +6,7 @@
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
 #include "iq/event.hpp"
+#include "iq/inspect.hpp"
 #include "iq/options.hpp"
 #include "iq/producer.hpp"
 #include "iq/queue.hpp"

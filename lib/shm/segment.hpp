@@ -44,6 +44,15 @@ class Segment {
   /// The segment that has the name now; null when there is none.
   /// Errors: NoPermission, WrongVersion, Corrupt, SystemError.
   static std::shared_ptr<Segment> open_named(const std::string& name);
+  /// A private copy of what can be seen of the segment in `file` from outside: all words, and of
+  /// the lanes what counting needs. Nothing of the file is changed, no page of it added, and it may
+  /// be cut short meanwhile. The file's locks can be probed through it.
+  /// Errors: WrongVersion, Corrupt, NoSpace (address space), SystemError.
+  static std::shared_ptr<Segment> photograph(Fd file, const std::string& name);
+  /// Errors: WrongVersion, Corrupt: what opening the file would say of its header.
+  static void require_openable(int fd, const std::string& name);
+  /// The version of the format, whatever it is. Errors: Corrupt when there is no queue in the file.
+  static std::uint32_t read_version(int fd, const std::string& name);
 
   /// Gives the segment its name. False when the name is taken.
   bool link();
@@ -99,6 +108,12 @@ class Segment {
 
  private:
   Segment(Fd file, std::string name, const SegmentHeader& header);
+  Segment(Fd file, std::string name, const SegmentHeader& header, Mapping copy);
+  void copy_words(int fd);
+  void copy_lane(int fd, std::uint32_t lane);
+  void copy_parked(int fd);
+  void copy_range(int fd, std::uint64_t offset, std::uint64_t bytes);
+  static void require_sizes(const SegmentHeader& header, const std::string& name);
   static SegmentHeader read_header(int fd, const std::string& name);
   void initialise();
 

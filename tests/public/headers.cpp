@@ -10,6 +10,7 @@ int included_codec();
 int included_consumer();
 int included_error();
 int included_event();
+int included_inspect();
 int included_iq();
 int included_options();
 int included_producer();
@@ -24,7 +25,7 @@ TEST_CASE("public headers: each compiles alone, and none is forgotten here") {
   const std::map<std::string, int (*)()> known{
       {"codec.hpp", included_codec},     {"consumer.hpp", included_consumer},
       {"error.hpp", included_error},     {"event.hpp", included_event},
-      {"iq.hpp", included_iq},
+      {"inspect.hpp", included_inspect}, {"iq.hpp", included_iq},
       {"options.hpp", included_options}, {"producer.hpp", included_producer},
       {"queue.hpp", included_queue},     {"stats.hpp", included_stats},
       {"status.hpp", included_status},   {"worker_group.hpp", included_worker_group}};
