@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/clock.hpp"
+#include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 #include "queue/shared_queue.hpp"
 #include "ring/tend.hpp"
@@ -128,7 +129,10 @@ std::shared_ptr<SharedQueue> create(const std::string& name, const SegmentHeader
                                     const Options& options) {
   const auto segment = Segment::create_named(header, name, options.mode);
   auto queue = attach_handle(segment, true, options);
-  if (segment->link()) return queue;
+  IQ_KILL_POINT(create_before_link);
+  const bool linked = segment->link();
+  IQ_KILL_POINT(create_after_link);
+  if (linked) return queue;
   queue->leave();
   return nullptr;
 }
