@@ -109,10 +109,11 @@ class Segment {
  private:
   Segment(Fd file, std::string name, const SegmentHeader& header);
   Segment(Fd file, std::string name, const SegmentHeader& header, Mapping copy);
-  void copy_words(int fd);
-  void copy_lane(int fd, std::uint32_t lane);
-  void copy_parked(int fd);
-  void copy_range(int fd, std::uint64_t offset, std::uint64_t bytes);
+  struct Copying;
+  void copy_words(Copying& from);
+  void copy_lane(Copying& from, std::uint32_t lane);
+  void copy_parked(Copying& from);
+  void copy_range(Copying& from, std::uint64_t offset, std::uint64_t bytes);
   static void require_sizes(const SegmentHeader& header, const std::string& name);
   static SegmentHeader read_header(int fd, const std::string& name);
   void initialise();

@@ -23,10 +23,10 @@ struct Photographed {
   std::string name = iqtest::temp_name("photo");
   std::shared_ptr<Segment> segment;
 
-  Photographed() {
+  explicit Photographed(std::uint64_t capacity = 16) {
     SegmentHeader header;
     std::memset(&header, 0, sizeof header);
-    header.capacity = 16;
+    header.capacity = capacity;
     header.slot_bytes = header.type_bytes = 4;
     header.in_place = 1;
     header.max_deliveries = 3;
@@ -105,4 +105,11 @@ TEST_CASE("photograph: its locks can be probed, of who is attached to the segmen
   CHECK(probe_lock(copy->lock_file(), endpoint_byte(attached.index()), 2) == Held::yes);
   attached.detach();
   CHECK(probe_lock(copy->lock_file(), endpoint_byte(0), 2) == Held::no);
+}
+
+TEST_CASE("photograph: a queue whose lanes ask for more memory than a look is worth is NoSpace") {
+  Photographed p(std::uint64_t{1} << 24);
+  p.segment->control().lanes_used = 9;
+  for (std::uint32_t i = 0; i < 9; ++i) p.segment->lane(i).control->tail = std::uint64_t{1} << 24;
+  CHECK_THROWS_AS(p.copy(), iq::NoSpace);
 }
