@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 
+import errors
 import labels
 from source import Source
 
@@ -194,6 +195,7 @@ class Tidy:
                 self.check_floors(source)
         self.check_tree()
         labels.check(self.root, self.sources, self.say)
+        errors.check(self.root, self.say)
         return self.findings
 
 
