@@ -142,3 +142,22 @@ TEST_CASE("Creation: an attacher killed between lock and entry leaves its place 
     stage.queue.close();
   }
 }
+
+TEST_CASE("Creation: who has opened a name has what it leads to, whatever a cleaner takes away") {
+  const std::string name = iqtest::temp_name("creation");
+  Race race;
+  std::vector<iqtest::Child> openers;
+  for (int i = 0; i < 3; ++i) {
+    openers.push_back(iqtest::spawn([&] {
+      for (int n = 0; n < 150; ++n) {
+        Queue queue(iq::open_or_create, name, {.capacity = 4});
+        iqtest::require(queue.is_current(), "nobody can take it away from here on");
+      }
+    }));
+  }
+  iqtest::Child cleaner = iqtest::spawn([&] { clean_up(name, race); });
+  for (iqtest::Child& opener : openers) CHECK(opener.wait().ok());
+  race.leave.set();
+  CHECK(cleaner.wait().ok());
+  (void)iq::remove_unattached(name);
+}
