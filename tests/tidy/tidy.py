@@ -56,6 +56,9 @@ MAX_OPENING_LINES = 15
 MAX_DECISION_LINES = 50
 UNFINISHED = re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X)\b')
 MACHINE_PATH = re.compile(r'(?<![\w.}/-])/(home|root|work|Users|tmp/build)[/\w-]*')
+# Clocks that somebody may set: a deadline on one of them would move.
+SETTABLE_CLOCK = re.compile(
+    r'\b(system_clock|CLOCK_REALTIME|gettimeofday|pthread_cond_timedwait)\b')
 CODE_FOLDERS = ('include', 'lib', 'tests', 'examples', 'bench', 'tools')
 OTHER_CODE = ('dev', '.ci/run', 'meson.build', 'meson_options.txt')
 
@@ -93,6 +96,13 @@ class Tidy:
             if MACHINE_PATH.search(line):
                 self.say(source.path, number, f'path of a machine: {MACHINE_PATH.search(line)[0]}',
                          'make it relative or an argument')
+
+    def check_clocks(self, source):
+        if not source.path.startswith(('lib/', 'include/')):
+            return
+        for match in SETTABLE_CLOCK.finditer(source.code):
+            self.say(source.path, source.line_at(match.start()), f'{match[0]} can be set back',
+                     'deadlines are kept on the monotonic clock: base/clock.hpp')
 
     def check_shape(self, source):
         if source.path.endswith('.hpp') and not re.search(r'^#pragma once$', source.text, re.M):
@@ -192,6 +202,7 @@ class Tidy:
             self.check_text(source)
             if source.is_cpp:
                 self.check_shape(source)
+                self.check_clocks(source)
                 self.check_floors(source)
         self.check_tree()
         labels.check(self.root, self.sources, self.say)

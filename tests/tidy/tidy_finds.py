@@ -30,6 +30,9 @@ FAULTY = {
     'lib/base/longer.cpp': ('// A.\n' * 1 + '\n' * 400, ['more than 400 lines']),
     'lib/base/wide.cpp': (f'// {"x" * 98}\n', ['101 columns']),
     'lib/base/note.cpp': ('// A TO' 'DO.\n', ['finish it']),
+    'lib/base/clock.cpp': (
+        '// Not system_clock.\nauto t = std::chrono::system_clock::now();\n',
+        ['clock.cpp:2: system_clock can be set back']),
     'lib/base/path.cpp': ('// See /ho' 'me/me/x.\n', ['path of a machine: /ho' 'me/me/x']),
     'lib/base/label.cpp': (
         '// T1, T3..T5; not names in code.\ntemplate <class T9> struct A;\nauto s = "T8";\n'
