@@ -1,12 +1,9 @@
 // iq --json: valid, the same keys always, each of them in the man page; texts from others harmless.
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <fstream>
 
-#include "shm/segment.hpp"
 #include "tools/runs.hpp"
 
 namespace {

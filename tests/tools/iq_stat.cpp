@@ -61,6 +61,17 @@ TEST_CASE("iq stat: nobody is attached, with items and without") {
   CHECK(has(out, "nobody is attached and nothing is queued"));
 }
 
+TEST_CASE("iq stat: closed, with items, and only queue objects left: there is no consumer") {
+  Name name;
+  Queue queue(iq::create_only, name);
+  queue.get_producer().put(1);
+  queue.close();
+  CHECK(has(iq_tool({"stat", name}).out, "1 item is queued and there is no consumer"));
+  auto consumer = queue.get_consumer();
+  CHECK_FALSE(has(iq_tool({"stat", name}).out, "there is no consumer"));
+  CHECK(consumer.get() == 1);
+}
+
 TEST_CASE("iq stat: parked items, a dead producer, closed without consumers, a full lane") {
   Name name;
   Queue queue(iq::create_only, name, {.capacity = 4, .max_deliveries = 1});

@@ -118,7 +118,8 @@ class Advisor {
                         "or iq rm {}",
                         seen_.name));
       }
-    } else if (alive(EndpointRole::consumer) == 0 && left != 0 && !stats.closed) {
+    } else if (alive(EndpointRole::consumer) == 0 && left != 0 &&
+               (!stats.closed || alive(EndpointRole::producer) == 0)) {
       say("no_consumer", true,
           fmt::format("{} queued and there is no consumer: start a worker",
                       left == 1 ? "1 item is" : count_of(left, "item") + " are"));

@@ -27,8 +27,9 @@ std::string users_of(const iq::Inspection& seen) {
     if (endpoint.alive == iq::Alive::no) continue;
     users += "\n  " + name_of(endpoint) + (endpoint.stopped ? ", stopped" : "");
   }
-  return users.empty() ? "\n  somebody who cannot be named: the queue is not of this version"
-                       : users;
+  if (!users.empty()) return users;
+  return seen.error ? "\n  somebody who cannot be named, since the queue cannot be read"
+                    : "\n  somebody who is just coming or leaving";
 }
 
 void say_in_use(const iq::Inspection& seen) {
