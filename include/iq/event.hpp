@@ -55,8 +55,8 @@ struct Event {
 /// Calls `handler` for every event that this process brings about from now on; an empty function
 /// ends that. Without one nothing is told, and Stats counts all the same.
 ///
-/// Requires:  the handler does not use the endpoint whose call it interrupts; other objects of the
-///            library it may use. What it throws is dropped: nobody could be told.
+/// Requires:  the handler uses neither the endpoint whose call it interrupts nor an object that is
+///            being destroyed, and it returns. What it throws is dropped: nobody could be told.
 /// Threads:   called from the thread that repairs or parks, with no lock held and no signal
 ///            blocked; several threads may be in it at once. Another thread may still be in the old
 ///            handler when this returns, so a replaced one is kept until the process ends.

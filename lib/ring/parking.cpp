@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -90,7 +91,8 @@ class ParkingLane {
     const Origin origin{item.position, item.lane, item.deliveries};
     std::byte* to = lane_.ring + (*at & (lane_.ring_bytes - 1));
     std::memcpy(to, &origin, sizeof origin);
-    std::memcpy(to + sizeof origin, item.payload.data(), item.payload.size());
+    // Empty and null where the item's slot points outside its lane.
+    std::ranges::copy(item.payload, to + sizeof origin);
     IQ_KILL_POINT(park_before_publish);
     lane_.control->tail.store(++tail_, std::memory_order_release);
     IQ_KILL_POINT(park_after_publish);
