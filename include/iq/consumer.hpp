@@ -193,6 +193,10 @@ class Consumer {
     } else {
       try {
         return Payload::read(core_->payload(position));
+      } catch (const Corrupt&) {
+        core_->note_corrupt(position);
+        core_->release(detail::Leave::give_back);  // in the end it is parked
+        throw;
       } catch (...) {
         core_->give_back_one(position);  // it was not handed out; in the end it is parked
         throw;

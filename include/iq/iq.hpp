@@ -6,6 +6,8 @@
 #include "iq/consumer.hpp"
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
+#include "iq/event.hpp"
+#include "iq/inspect.hpp"
 #include "iq/lease.hpp"
 #include "iq/loan.hpp"
 #include "iq/options.hpp"

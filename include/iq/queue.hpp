@@ -127,6 +127,10 @@ class IterableQueue {
   bool is_anonymous() const { return core().anonymous(); }
   /// Empty for an anonymous queue.
   const std::string& name() const { return core().name(); }
+  /// Whether the name still leads to this queue: not after it was removed or replaced. Who is
+  /// attached then goes on with it, but nobody new comes. True for an anonymous queue.
+  /// Errors: NoPermission, SystemError when the name cannot be looked up.
+  bool is_current() const { return core().is_current(); }
 
   /// The items that were handed out max_deliveries times. Errors: Busy; Corrupt.
   std::vector<Parked<T>> parked() const {

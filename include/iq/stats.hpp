@@ -15,7 +15,8 @@ struct Stats {
   std::uint64_t redelivered = 0;    ///< taken out of a dead consumer's hands
   std::uint64_t repaired = 0;       ///< dead endpoints that were repaired
   std::uint64_t taken_over = 0;     ///< batches taken from slow, stopped or late consumers
-  std::uint64_t corrupt = 0;        ///< lanes or stamps that could not be true
+  std::uint64_t parked_total = 0;   ///< parked since the queue was created
+  std::uint64_t corrupt = 0;        ///< lanes and items that could not be true
   std::uint32_t producers = 0;      ///< open producers
   std::uint32_t consumers = 0;      ///< open consumers
   std::uint32_t lanes = 0;          ///< lanes that have memory

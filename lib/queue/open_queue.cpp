@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/clock.hpp"
+#include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 #include "queue/shared_queue.hpp"
 #include "ring/tend.hpp"
@@ -90,7 +91,7 @@ bool same_type(const SegmentHeader& a, const SegmentHeader& b) {
                               const SegmentHeader& ours) {
   throw WrongType(fmt::format(
       "cannot open queue \"{0}\": its items are {1}, this program's are {2}. Rebuild both "
-      "programs, or remove the queue: rm /dev/shm/iq.{0}",
+      "programs, or remove the queue: iq rm {0}",
       name, type_text(type_name_of(theirs), theirs.type_bytes, theirs.type_layout),
       type_text(type_name_of(ours), ours.type_bytes, ours.type_layout)));
 }
@@ -102,7 +103,7 @@ void require_options(const std::string& name, const SegmentHeader& theirs,
     throw WrongOptions(
         fmt::format("cannot open queue \"{0}\": its {1} is {2}, this program requires {3}. Agree "
                     "on the options, "
-                    "or remove the queue: rm /dev/shm/iq.{0}",
+                    "or remove the queue: iq rm {0}",
                     name, what, has, wanted));
   };
   compare("capacity", theirs.capacity, ours.capacity);
@@ -134,7 +135,10 @@ std::shared_ptr<SharedQueue> create(const std::string& name, const SegmentHeader
                                     const Options& options) {
   const auto segment = Segment::create_named(header, name, options.mode);
   auto queue = attach_handle(segment, true, options);
-  if (segment->link()) return queue;
+  IQ_KILL_POINT(create_before_link);
+  const bool linked = segment->link();
+  IQ_KILL_POINT(create_after_link);
+  if (linked) return queue;
   queue->leave();
   return nullptr;
 }
@@ -154,7 +158,7 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
   if (mode == OpenMode::create_only) {
     throw NameInUse(
         fmt::format("cannot create queue \"{0}\": a queue of this name exists. Use "
-                    "open_or_create, or remove it: rm /dev/shm/iq.{0}",
+                    "open_or_create, or remove it: iq rm {0}",
                     name));
   }
   if (!same_type(segment->header(), ours)) {

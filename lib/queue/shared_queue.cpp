@@ -7,11 +7,12 @@
 #include <cstring>
 #include <vector>
 
+#include "base/events.hpp"
 #include "iq/detail/deadline.hpp"
 #include "iq/detail/kill_point.hpp"
-#include "iq/detail/limit.hpp"
 #include "iq/error.hpp"
 #include "ring/consumer_ring.hpp"
+#include "ring/figures.hpp"
 #include "ring/nudge.hpp"
 #include "ring/parking.hpp"
 #include "ring/producer_ring.hpp"
@@ -107,6 +108,7 @@ std::uint32_t SharedQueue::visit_parked(const std::function<bool(const ParkedIte
 
 std::uint32_t SharedQueue::requeue_parked() {
   require_usable("requeue the parked items");
+  const EventHold hold;  // nothing is told under the parking lock
   ProducerRing producer(register_endpoint(Role::producer, true));
   const bool in_place = segment_->header().in_place != 0;
   return iq::detail::visit_parked(*segment_, [&](const ParkedBytes& item) {
@@ -136,73 +138,9 @@ void SharedQueue::leave() noexcept {
   unlink_if_finished(*segment_);
 }
 
-namespace {
-
-// What one consumer has in hand and what waits behind it in its batch.
-void count_lease(const Segment& segment, const LaneView& lane, const Boundary& b, Stats& stats) {
-  const std::uint32_t owner = b.stamp.owner - 1;
-  if (owner >= kMaxEndpoints) return;
-  const EndpointLine& line = segment.endpoint(owner);
-  const std::uint64_t cursor = line.cursor.load(std::memory_order_acquire);
-  std::uint64_t done = (cursor & ~kInHand) - b.position;
-  bool in_hand = (cursor & kInHand) != 0;
-  if (line.lane.load(std::memory_order_acquire) != lane.index || done > b.items) {
-    done = 0;
-    in_hand = false;
-  }
-  std::uint64_t held = in_hand && done < b.items ? 1 : 0;
-  // Sealed by its owner: get_some(), all of it is in hand.
-  const std::uint64_t limit = line.limit.load(std::memory_order_acquire);
-  if (held != 0 && limit_tag(limit) == b.stamp.owner) held = b.items - done;
-  stats.in_hand += held;
-  stats.queued += b.items - done - held;
-}
-
-void count_lane(const Segment& segment, const LaneView& lane, Stats& stats) {
-  const Position claim = lane.control->claim.load(std::memory_order_acquire);
-  const Position tail = lane.control->tail.load(std::memory_order_acquire);
-  stats.put += tail;
-  if (tail - claim <= lane.slot_count()) stats.queued += tail - claim;
-  Position position = walk_start(lane, claim);
-  while (position != claim) {
-    const Walked ended = walk(lane, position, claim, [&](const Boundary& b) {
-      switch (b.stamp.state) {
-        case StampState::leased: count_lease(segment, lane, b, stats); break;
-        case StampState::held:
-        case StampState::explicit_held: ++stats.in_hand; break;
-        case StampState::orphan: ++stats.queued; break;
-        default: break;
-      }
-      return Walk::on;
-    });
-    if (ended != Walked::unstamped) return;
-    ++stats.queued;  // claimed and not yet stamped: in nobody's hands
-    ++position;
-  }
-}
-
-}  // namespace
-
 Stats SharedQueue::stats() const {
-  const Control& control = segment_->control();
-  Stats stats;
-  for (std::uint32_t i = 0, n = segment_->lanes_used(); i < n; ++i) {
-    count_lane(*segment_, segment_->lane(i), stats);
-  }
-  stats.parked = count_parked(*segment_);
-  const std::uint32_t flags = control.flags.load(std::memory_order_acquire);
+  Stats stats = count_figures(*segment_);
   stats.closed = iq::detail::is_closed(*segment_);
-  stats.stopped = (flags & kStopped) != 0;
-  if (stats.stopped) stats.dropped = stats.queued;
-  stats.redelivered = control.redelivered.load(std::memory_order_relaxed);
-  stats.repaired = control.repaired.load(std::memory_order_relaxed);
-  stats.taken_over = control.taken_over.load(std::memory_order_relaxed);
-  stats.corrupt = control.corrupt.load(std::memory_order_relaxed);
-  stats.producers = producers();
-  stats.consumers = consumers();
-  stats.lanes = segment_->lanes_used();
-  stats.last_death_pid =
-      static_cast<std::int32_t>(control.last_death_pid.load(std::memory_order_relaxed));
   return stats;
 }
 

@@ -30,6 +30,7 @@ class SharedQueue final : public QueueCore {
   std::uint32_t consumers() const override;
   bool anonymous() const noexcept override { return segment_->anonymous(); }
   const std::string& name() const noexcept override { return segment_->name(); }
+  bool is_current() const override { return segment_->is_current(); }
   std::string description() const override { return segment_->description(); }
   std::uint32_t visit_parked(const std::function<bool(const ParkedItem&)>& visit) override;
   std::uint32_t requeue_parked() override;

@@ -5,6 +5,7 @@
 // consumers may seize them, and a claimer that was late finds its stamp taken and goes round again.
 #include <algorithm>
 
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "ring/consumer_ring.hpp"
 #include "ring/parking.hpp"
@@ -172,6 +173,7 @@ bool ConsumerRing::take_this_orphan(const LaneView& lane, const Boundary& orphan
   if (orphan.stamp.k >= segment().header().max_deliveries) {
     park(segment(), lane, orphan.position, orphan.stamp.k, tag());
     freed(segment(), lane, orphan.position);
+    deliver_events();
     return false;
   }
   accept(lane, orphan.position, orphan.position + 1, orphan.stamp.k);

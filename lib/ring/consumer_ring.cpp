@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 #include "ring/slot_payload.hpp"
@@ -184,6 +185,13 @@ std::span<const std::byte> ConsumerCore::payload(const LaneView& lane, Position 
       fmt::format("item {} of lane {} points outside its lane: somebody has overwritten "
                   "shared memory. Remove the queue",
                   position, lane.index));
+}
+
+void ConsumerCore::note_corrupt(Position position) noexcept {
+  Segment& segment = static_cast<ConsumerRing&>(*this).segment();
+  segment.control().corrupt.fetch_add(1, std::memory_order_relaxed);
+  note_event({.kind = EventKind::corrupt, .item_id = item_id(position), .queue = segment.name()});
+  deliver_events();
 }
 
 }  // namespace iq::detail

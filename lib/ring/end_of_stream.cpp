@@ -28,10 +28,7 @@ void reopen_queue(Segment& segment) noexcept {
   control.flags.fetch_and(~std::uint32_t{kClosed}, std::memory_order_seq_cst);
 }
 
-namespace {
-
-// Whether anybody is left without whom the queue counts as closed (A22). A fact that anybody can
-// see at any time, not an event that a death could swallow.
+// A fact that anybody can see at any time, not an event that a death could swallow.
 bool has_keeper(const Segment& segment) noexcept {
   if (segment.anonymous()) return any_registered(segment, Role::handle);
   if (segment.header().ends_with_creator == 0) return true;
@@ -42,8 +39,6 @@ bool has_keeper(const Segment& segment) noexcept {
       segment.life(static_cast<std::uint32_t>(endpoint)).load(std::memory_order_seq_cst));
   return life.live && life.incarnation == static_cast<std::uint32_t>(creator);
 }
-
-}  // namespace
 
 bool is_closed(Segment& segment) noexcept {
   if ((segment.control().flags.load(std::memory_order_seq_cst) & kClosed) != 0) return true;

@@ -3,6 +3,7 @@
 // A live owner splits its batch in a fixed order, so that a walker always sees either the old
 // coarse stamp or a complete finer partition, and a repairer of the killed owner finds enough to
 // finish: what comes last in the lane is written first, the first stamp last (T9).
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/options.hpp"
 #include "ring/consumer_ring.hpp"
@@ -79,6 +80,7 @@ void ConsumerRing::give_back_unstarted() noexcept {
 }
 
 void ConsumerRing::give_back(Leave how) noexcept {
+  const EventHold hold;  // the handler runs when all is given back
   Position first = position();
   seal_limit(first);
   const bool at_most_once =

@@ -6,6 +6,7 @@
 // through all lanes.
 #include <fmt/format.h>
 
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 #include "iq/options.hpp"
@@ -43,6 +44,7 @@ void ConsumerRing::hold(HeldItem& item) noexcept {
 void ConsumerCore::finish(const HeldItem& item, Leave how) noexcept {
   auto& ring = static_cast<ConsumerRing&>(*this);
   if (!ring.attachment() || !ring.attachment().in_this_process()) return;
+  const EventHold hold;
   Segment& segment = ring.segment();
   const LaneView& lane = item.lane;
   const std::uint64_t lap = lane.lap(item.position);

@@ -7,10 +7,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 #include "ring/byte_ring.hpp"
@@ -66,6 +68,12 @@ bool is_done(const LaneView& lane, Position position) noexcept {
   return lap > 0 || (lap == 0 && Stamp::unpack(word).state == StampState::done);
 }
 
+/// The same; what lies below the head need not be looked at (I6).
+bool is_finished(const LaneView& lane, Position position) noexcept {
+  const Position head = lane.control->head.load(std::memory_order_acquire);
+  return static_cast<std::int64_t>(head - position) > 0 || is_done(lane, position);
+}
+
 /// The parking lane as its lock's holder works on it.
 class ParkingLane {
  public:
@@ -99,7 +107,8 @@ class ParkingLane {
     const Origin origin{item.position, item.lane, item.deliveries};
     std::byte* to = lane_.ring + (*at & (lane_.ring_bytes - 1));
     std::memcpy(to, &origin, sizeof origin);
-    std::memcpy(to + sizeof origin, item.payload.data(), item.payload.size());
+    // Empty and null where the item's slot points outside its lane.
+    std::ranges::copy(item.payload, to + sizeof origin);
     IQ_KILL_POINT(park_before_publish);
     lane_.control->tail.store(++tail_, std::memory_order_release);
     IQ_KILL_POINT(park_after_publish);
@@ -155,6 +164,11 @@ void park(Segment& segment, const LaneView& lane, Position position, std::uint32
                              std::memory_order_release);
   IQ_KILL_POINT(park_after_origin);
   segment.control().parked_total.fetch_add(1, std::memory_order_relaxed);
+  note_event({.kind = EventKind::parked,
+              .in_place = !moved,
+              .deliveries = deliveries,
+              .item_id = item_id(lane.index, position),
+              .queue = segment.name()});
 }
 
 namespace {
@@ -179,7 +193,7 @@ std::uint32_t visit_area(Segment& segment, const std::function<bool(const Parked
     if (!item || item->lane >= segment.lanes_used()) continue;
     finish_move(segment, *item);
     // Its parker is about to finish the original, or is dead and repair will: not yet ours.
-    if (!is_done(segment.lane(item->lane), item->position)) continue;
+    if (!is_finished(segment.lane(item->lane), item->position)) continue;
     if (!visit(*item)) continue;
     parking.remove(p);
     ++removed;
@@ -232,6 +246,17 @@ std::uint64_t count_parked(const Segment& segment) noexcept {
     });
   }
   return count;
+}
+
+void visit_parked_copy(Segment& copy,
+                       const std::function<void(const ParkedBytes&, bool in_place)>& visit) {
+  for (const bool in_place : {false, true}) {
+    const auto keep = [&](const ParkedBytes& item) {
+      visit(item, in_place);
+      return false;
+    };
+    in_place ? visit_in_place(copy, keep) : visit_area(copy, keep);
+  }
 }
 
 std::uint32_t visit_parked(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit) {

@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 #include "ring/wait.hpp"
@@ -110,6 +111,9 @@ bool ProducerRing::own(std::uint32_t index) {
   if (!sound) {
     lane.control->owner.store(0, std::memory_order_release);
     control_->corrupt.fetch_add(1, std::memory_order_relaxed);
+    note_event(
+        {.kind = EventKind::corrupt, .item_id = item_id(index, head), .queue = segment().name()});
+    deliver_events();
     return false;
   }
   lane_ = lane;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/detail/limit.hpp"
 #include "iq/options.hpp"
@@ -112,12 +113,12 @@ class ConsumerRepair {
         if (p.cursor != b.position || (p.in_hand && at_most_once_)) {
           return store(lane, b.position, 1, StampState::done);
         }
-        count_redelivery(p.in_hand);
+        if (p.in_hand) note_redelivery(lane, b.position, b.stamp.k + 1);
         return store(lane, b.position, b.stamp.k + p.in_hand, StampState::orphan);
       }
       case StampState::explicit_held:
         if (at_most_once_) return store(lane, b.position, 1, StampState::done);
-        count_redelivery(true);
+        note_redelivery(lane, b.position, b.stamp.k + 1);
         return store(lane, b.position, b.stamp.k + 1, StampState::orphan);
       default: return;
     }
@@ -160,14 +161,18 @@ class ConsumerRepair {
     const Position end = b.position + items;
     for (Position q = end; q-- > p.cursor + 1;) store(lane, q, 0, StampState::orphan);
     if (p.cursor < end) {
-      count_redelivery(p.in_hand);
+      if (p.in_hand) note_redelivery(lane, p.cursor, 1);
       store(lane, p.cursor, p.in_hand, StampState::orphan);
     }
     if (p.cursor > b.position) store(lane, b.position, p.cursor - b.position, StampState::done);
   }
 
-  void count_redelivery(bool in_hand) noexcept {
-    if (in_hand) segment_.control().redelivered.fetch_add(1, std::memory_order_relaxed);
+  void note_redelivery(const LaneView& lane, Position position, std::uint32_t deliveries) noexcept {
+    segment_.control().redelivered.fetch_add(1, std::memory_order_relaxed);
+    note_event({.kind = EventKind::redelivered,
+                .deliveries = deliveries,
+                .item_id = item_id(lane.index, position),
+                .queue = segment_.name()});
   }
 
   Segment& segment_;
@@ -209,12 +214,22 @@ void repair_producer(Segment& segment, std::uint32_t endpoint, std::uint32_t inc
   }
 }
 
-}  // namespace
+void note_death(Segment& segment, std::uint32_t endpoint, Role role) noexcept {
+  Control& control = segment.control();
+  const std::int32_t pid = segment.extra(endpoint).pid.load(std::memory_order_relaxed);
+  control.last_death_pid.store(static_cast<std::uint64_t>(pid), std::memory_order_relaxed);
+  const std::uint64_t nth = control.repaired.fetch_add(1, std::memory_order_relaxed);
+  control.deaths[nth % kDeathsKept].store(
+      static_cast<std::uint64_t>(role) << 60 | static_cast<std::uint32_t>(pid),
+      std::memory_order_relaxed);
+  note_event({.kind = EventKind::repaired,
+              .role = static_cast<EndpointRole>(role),
+              .pid = pid,
+              .queue = segment.name()});
+}
 
-bool repair_endpoint(Segment& segment, std::uint32_t endpoint) {
-  const std::optional<PinnedLock> verdict =
-      PinnedLock::try_lock(segment.lock_file(), endpoint_byte(endpoint), 2);
-  if (!verdict) return false;
+// The caller holds both bytes of the endpoint.
+bool repair_locked(Segment& segment, std::uint32_t endpoint) noexcept {
   const Life life = Life::unpack(segment.life(endpoint).load(std::memory_order_acquire));
   if (!life.live) return false;  // it left in order, or another repairer was faster
   Control& control = segment.control();
@@ -223,10 +238,7 @@ bool repair_endpoint(Segment& segment, std::uint32_t endpoint) {
   if (life.role == Role::producer) repair_producer(segment, endpoint, life.incarnation);
   control.waiters[endpoint / 64].fetch_and(~(std::uint64_t{1} << (endpoint % 64)),
                                            std::memory_order_seq_cst);
-  control.last_death_pid.store(
-      static_cast<std::uint64_t>(segment.extra(endpoint).pid.load(std::memory_order_relaxed)),
-      std::memory_order_relaxed);
-  control.repaired.fetch_add(1, std::memory_order_relaxed);
+  note_death(segment, endpoint, life.role);
   IQ_KILL_POINT(repair_before_free);
   segment.life(endpoint).store(Life{false, Role::none, life.incarnation}.pack(),
                                std::memory_order_seq_cst);  // T21, P8
@@ -238,6 +250,18 @@ bool repair_endpoint(Segment& segment, std::uint32_t endpoint) {
   is_closed(segment);  // a handle that was the last, or the creator's, closes the queue
   wake_everybody(segment);
   return true;
+}
+
+}  // namespace
+
+bool repair_endpoint(Segment& segment, std::uint32_t endpoint) {
+  bool repaired = false;
+  if (const std::optional<PinnedLock> verdict =
+          PinnedLock::try_lock(segment.lock_file(), endpoint_byte(endpoint), 2)) {
+    repaired = repair_locked(segment, endpoint);
+  }
+  deliver_events();  // only now that the lock is given up
+  return repaired;
 }
 
 void record_failure(Segment& segment, std::uint64_t kind, int pid, const char* text,

@@ -42,6 +42,8 @@ bool close_queue(Segment& segment) noexcept;
 
 /// Opens a closed queue again. The caller holds every other endpoint byte: it is alone. T31
 void reopen_queue(Segment& segment) noexcept;
+/// Whether anybody is left without whom the queue counts as closed (A22).
+bool has_keeper(const Segment& segment) noexcept;
 /// Closed, or without the handle that kept it open (which closes it).
 bool is_closed(Segment& segment) noexcept;
 /// Closed, no producer, nothing queued, nothing leased; explicit leases of `but_for` (endpoint + 1)

@@ -58,6 +58,7 @@ bool register_live(Segment& segment, std::uint32_t index, const Life& life, bool
   line.limit.store(0, std::memory_order_relaxed);
   EndpointExtra& extra = segment.extra(index);
   extra.pid.store(process_id(), std::memory_order_relaxed);
+  extra.pid_namespace.store(pid_namespace(), std::memory_order_relaxed);
   extra.held.store(0, std::memory_order_relaxed);
   extra.handover_lane.store(0, std::memory_order_relaxed);
   extra.handover_item.store(0, std::memory_order_relaxed);
@@ -136,7 +137,9 @@ void Attachment::adopt() {
     if (!life.live || life.role != role_ || life.incarnation != incarnation_) break;
     lock_ = std::move(*lock);
     generation_ = process_generation();
-    segment_->extra(index_).pid.store(process_id(), std::memory_order_relaxed);
+    EndpointExtra& extra = segment_->extra(index_);
+    extra.pid.store(process_id(), std::memory_order_relaxed);
+    extra.pid_namespace.store(pid_namespace(), std::memory_order_relaxed);
     return;
   }
   throw WrongProcess(

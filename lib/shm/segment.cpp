@@ -111,7 +111,9 @@ std::shared_ptr<Segment> Segment::create_named(SegmentHeader header, const std::
   return known(std::move(segment));
 }
 
-SegmentHeader Segment::read_header(int fd, const std::string& name) {
+namespace {
+/// The header as it is, of a file that begins like a queue.
+SegmentHeader unchecked_header(int fd, const std::string& name) {
   SegmentHeader header;
   const std::uint64_t bytes = file_bytes(fd);
   if (bytes < kPageBytes || !read_at(fd, 0, &header, sizeof header) || header.magic != kMagic) {
@@ -120,10 +122,21 @@ SegmentHeader Segment::read_header(int fd, const std::string& name) {
         "as it is. Choose another name, or remove the file yourself",
         name, shm_path(name), bytes));
   }
+  return header;
+}
+}  // namespace
+
+std::uint32_t Segment::read_version(int fd, const std::string& name) {
+  return unchecked_header(fd, name).version;
+}
+
+SegmentHeader Segment::read_header(int fd, const std::string& name) {
+  const SegmentHeader header = unchecked_header(fd, name);
+  const std::uint64_t bytes = file_bytes(fd);
   if (header.version != kSegmentVersion) {
     throw WrongVersion(fmt::format(
         "cannot open queue \"{0}\": its format is version {1}, this program's is {2}. Rebuild the "
-        "programs with one version of the library, or remove the queue: rm /dev/shm/iq.{0}",
+        "programs with one version of the library, or remove the queue: iq rm {0}",
         name, header.version, kSegmentVersion));
   }
   if (header.header_bytes != sizeof header || header.checksum != checksum(header) ||
@@ -132,31 +145,34 @@ SegmentHeader Segment::read_header(int fd, const std::string& name) {
       (header.in_place == 0 && header.slot_bytes < 2 * kSlotHeaderBytes)) {
     throw Corrupt(
         fmt::format("cannot open queue \"{0}\": its header is damaged (checksum or size; "
-                    "{1} bytes). Remove the queue: rm /dev/shm/iq.{0}",
+                    "{1} bytes). Remove the queue: iq rm {0}",
                     name, bytes));
   }
   return header;
+}
+
+void Segment::require_sizes(const SegmentHeader& header, const std::string& name) {
+  try {
+    const Geometry g = lay_out(header.capacity, header.slot_bytes, header.ring_bytes);
+    if (g.segment_bytes == header.segment_bytes && g.lane.log2_slots == header.log2_slots) return;
+  } catch (const BadArgument&) {  // said below
+  }
+  throw Corrupt(
+      fmt::format("cannot open queue \"{0}\": its sizes contradict each other. Remove the queue: "
+                  "iq rm {0}",
+                  name));
+}
+
+void Segment::require_openable(int fd, const std::string& name) {
+  require_sizes(read_header(fd, name), name);
 }
 
 std::shared_ptr<Segment> Segment::open_named(const std::string& name) {
   std::optional<Fd> file = iq::detail::open_named(name);
   if (!file) return nullptr;
   const SegmentHeader header = read_header(file->get(), name);
-  std::shared_ptr<Segment> segment;
-  try {
-    const Geometry g = lay_out(header.capacity, header.slot_bytes, header.ring_bytes);
-    if (g.segment_bytes == header.segment_bytes && g.lane.log2_slots == header.log2_slots) {
-      segment.reset(new Segment(std::move(*file), name, header));
-    }
-  } catch (const BadArgument&) {
-    segment = nullptr;
-  }
-  if (!segment) {
-    throw Corrupt(
-        fmt::format("cannot open queue \"{0}\": its sizes contradict each other. Remove the queue: "
-                    "rm /dev/shm/iq.{0}",
-                    name));
-  }
+  require_sizes(header, name);
+  std::shared_ptr<Segment> segment(new Segment(std::move(*file), name, header));
   if (!register_asymmetric_fence()) segment->control().flags.fetch_or(kNeedFence);  // T25
   return known(std::move(segment));
 }

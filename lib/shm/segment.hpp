@@ -48,6 +48,15 @@ class Segment {
   /// The segment that has the name now; null when there is none.
   /// Errors: NoPermission, WrongVersion, Corrupt, SystemError.
   static std::shared_ptr<Segment> open_named(const std::string& name);
+  /// A private copy of what can be seen of the segment in `file` from outside: all words, and of
+  /// the lanes what counting needs. Nothing of the file is changed, no page of it added, and it may
+  /// be cut short meanwhile. The file's locks can be probed through it.
+  /// Errors: WrongVersion, Corrupt, NoSpace (address space), SystemError.
+  static std::shared_ptr<Segment> photograph(Fd file, const std::string& name);
+  /// Errors: WrongVersion, Corrupt: what opening the file would say of its header.
+  static void require_openable(int fd, const std::string& name);
+  /// The version of the format, whatever it is. Errors: Corrupt when there is no queue in the file.
+  static std::uint32_t read_version(int fd, const std::string& name);
 
   /// Gives the segment its name. False when the name is taken.
   bool link();
@@ -128,6 +137,13 @@ class Segment {
  private:
   Segment(Fd file, std::string name, const SegmentHeader& header);
   static std::shared_ptr<Segment> known(std::shared_ptr<Segment> made);
+  Segment(Fd file, std::string name, const SegmentHeader& header, Mapping copy);
+  struct Copying;
+  void copy_words(Copying& from);
+  void copy_lane(Copying& from, std::uint32_t lane);
+  void copy_parked(Copying& from);
+  void copy_range(Copying& from, std::uint64_t offset, std::uint64_t bytes);
+  static void require_sizes(const SegmentHeader& header, const std::string& name);
   static SegmentHeader read_header(int fd, const std::string& name);
   void initialise();
 

@@ -35,6 +35,17 @@ struct MappableFd {
   }
 };
 
+[[noreturn]] void refuse_mapping(std::uint64_t bytes, int reason) {
+  if (reason == ENOMEM) {
+    throw NoSpace(
+        fmt::format("cannot map shared memory: needs {} bytes of address space: {}. "
+                    "Raise the limit (ulimit -v, vm.max_map_count) or use a smaller "
+                    "queue",
+                    bytes, errno_text(reason)));
+  }
+  throw_errno("mmap", fmt::format("cannot map {} bytes of shared memory", bytes), reason);
+}
+
 ipc::mapped_region map_shared(int fd, std::uint64_t bytes) {
   const std::uint64_t available = file_bytes(fd);
   if (bytes == 0 || bytes > available || bytes > std::numeric_limits<std::size_t>::max() / 2) {
@@ -45,14 +56,7 @@ ipc::mapped_region map_shared(int fd, std::uint64_t bytes) {
   try {
     return ipc::mapped_region(MappableFd{fd}, ipc::read_write, 0, static_cast<std::size_t>(bytes));
   } catch (const ipc::interprocess_exception& refused) {
-    const int reason = refused.get_native_error();
-    if (reason == ENOMEM) {
-      throw NoSpace(fmt::format("cannot map shared memory: needs {} bytes of address space: {}. "
-                                "Raise the limit (ulimit -v, vm.max_map_count) or use a smaller "
-                                "queue",
-                                bytes, errno_text(reason)));
-    }
-    throw_errno("mmap", fmt::format("cannot map {} bytes of shared memory", bytes), reason);
+    refuse_mapping(bytes, refused.get_native_error());
   }
 }
 
@@ -72,6 +76,23 @@ Mapping::Mapping(int fd, std::uint64_t bytes)
   ::madvise(data_, static_cast<std::size_t>(bytes_), MADV_DONTDUMP);
 }
 
+Mapping Mapping::blank(std::uint64_t bytes) {
+  void* place = bytes > std::numeric_limits<std::size_t>::max() / 2
+                    ? MAP_FAILED
+                    : ::mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (place == MAP_FAILED) refuse_mapping(bytes, errno);
+  Mapping made;
+  made.data_ = static_cast<std::byte*>(place);
+  made.bytes_ = bytes;
+  ::madvise(place, static_cast<std::size_t>(bytes), MADV_DONTDUMP);
+  return made;
+}
+
+void Mapping::unmap() noexcept {
+  if (!region_ && data_ != nullptr) ::munmap(data_, static_cast<std::size_t>(bytes_));
+}
+
 Mapping::Mapping(Mapping&& other) noexcept
     : region_(std::move(other.region_)),
       data_(std::exchange(other.data_, nullptr)),
@@ -79,6 +100,7 @@ Mapping::Mapping(Mapping&& other) noexcept
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   if (this != &other) {
+    unmap();
     region_ = std::move(other.region_);
     data_ = std::exchange(other.data_, nullptr);
     bytes_ = std::exchange(other.bytes_, 0);
@@ -86,7 +108,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   return *this;
 }
 
-Mapping::~Mapping() = default;
+Mapping::~Mapping() { unmap(); }
 
 void Mapping::populate(std::uint64_t offset, std::uint64_t bytes) const noexcept {
   if (offset >= bytes_ || bytes == 0) return;

@@ -14,6 +14,9 @@ class Mapping {
   /// Errors: BadArgument (0 bytes, or more than the file has), NoSpace (address space),
   ///         SystemError.
   Mapping(int fd, std::uint64_t bytes);
+  /// `bytes` bytes of zeros of this process alone; none of them takes memory before it is written.
+  /// Errors: NoSpace (address space), SystemError.
+  static Mapping blank(std::uint64_t bytes);
   Mapping(Mapping&&) noexcept;
   Mapping& operator=(Mapping&&) noexcept;
   ~Mapping();
@@ -25,6 +28,8 @@ class Mapping {
   void populate(std::uint64_t offset, std::uint64_t bytes) const noexcept;
 
  private:
+  void unmap() noexcept;
+
   struct Region;  // the Boost type, kept out of this header
   std::unique_ptr<Region> region_;
   std::byte* data_ = nullptr;

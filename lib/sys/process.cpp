@@ -1,16 +1,67 @@
-// Small facts about this process and its files.
+// Small facts about this process, its files, and other processes.
 #include "sys/process.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/single_threaded.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include <cerrno>
 
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string_view>
+
+#include "sys/fd.hpp"
 #include "sys/fork_guard.hpp"
 
 namespace iq::detail {
+namespace {
+
+/// The beginning of a small file of /proc; empty when it cannot be read.
+std::string_view read_proc(int pid, const char* file, char (&buffer)[512]) noexcept {
+  char path[64];
+  *fmt::format_to_n(path, sizeof path - 1, "/proc/{}/{}", pid, file).out = '\0';
+  const Fd opened(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!opened) return {};
+  ssize_t got = 0;
+  do {
+    got = ::read(opened.get(), buffer, sizeof buffer);
+  } while (got < 0 && errno == EINTR);
+  return {buffer, static_cast<std::size_t>(got > 0 ? got : 0)};
+}
+
+}  // namespace
 
 int process_id() noexcept { return static_cast<int>(::getpid()); }
+
+std::uint64_t pid_namespace() noexcept {
+  // Constant in a process, another one perhaps in its children.
+  static constinit std::atomic<std::uint64_t> known_for{0};
+  static constinit std::atomic<std::uint64_t> known{0};
+  const std::uint64_t generation = process_generation();
+  if (known_for.load(std::memory_order_acquire) == generation) return known.load();
+  struct stat status {};
+  const std::uint64_t found = ::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+  known.store(found);
+  known_for.store(generation, std::memory_order_release);
+  return found;
+}
+
+char process_state(int pid) noexcept {
+  char buffer[512];
+  const std::string_view text = read_proc(pid, "stat", buffer);
+  const std::size_t end = text.rfind(')');  // the name before it may hold anything
+  return end == std::string_view::npos || end + 2 >= text.size() ? '\0' : text[end + 2];
+}
+
+std::string process_name(int pid) {
+  char buffer[512];
+  std::string_view text = read_proc(pid, "comm", buffer);
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return std::string(text);
+}
 
 std::uint64_t current_thread_tag() noexcept {
   static thread_local char place;

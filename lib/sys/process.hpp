@@ -1,12 +1,24 @@
-// Small facts about this process and its files.
+// Small facts about this process, its files, and other processes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace iq::detail {
 
 int process_id() noexcept;
+
+/// Tells pid namespaces apart: a pid means something only within its own. 0: /proc says nothing.
+std::uint64_t pid_namespace() noexcept;
+
+/// The state of a process of this pid namespace as /proc has it: 'R', 'S', 'T' (stopped), 't' (held
+/// by a debugger), 'Z' and so on; 0 when there is none or it cannot be seen.
+char process_state(int pid) noexcept;
+
+/// The short name of a process of this pid namespace; empty when it cannot be seen. It may hold
+/// any characters that its owner likes.
+std::string process_name(int pid);
 
 /// A number that differs between the threads of a process and between processes. Never 0.
 std::uint64_t current_thread_tag() noexcept;

@@ -15,6 +15,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <utility>
 
@@ -29,7 +31,7 @@ constexpr std::string_view kPrefix = "iq.";
 constexpr unsigned MFD_NOEXEC_SEAL = 0x8U;
 #endif
 
-std::string& shm_directory() {
+std::string& directory_of_names() {
   static std::string directory = "/dev/shm";
   return directory;
 }
@@ -108,9 +110,30 @@ constexpr std::string_view kPlanted = "Remove it, if it is not yours ask its own
   throw_errno("open", what, error);
 }
 
+/// Opens what has the name, a regular file and nothing else; nullopt when there is none.
+std::optional<Fd> open_regular(std::string_view name, int access, struct stat& status) {
+  const std::string path = shm_path(name);
+  Fd file(::open(path.c_str(), access | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) {
+    if (errno == ENOENT) return std::nullopt;
+    throw_not_opened(name, errno);
+  }
+  const std::string what = fmt::format("cannot open queue \"{}\"", name);
+  if (::fstat(file.get(), &status) != 0) throw_errno("fstat", what);
+  if (!S_ISREG(status.st_mode)) {
+    throw_refused(what, fmt::format("{} is {}, not a regular file", path, kind_of(status.st_mode)),
+                  kPlanted);
+  }
+  return file;
+}
+
 }  // namespace
 
-void set_shm_directory_for_test(std::string directory) { shm_directory() = std::move(directory); }
+const std::string& shm_directory() noexcept { return directory_of_names(); }
+
+void set_shm_directory_for_test(std::string directory) {
+  directory_of_names() = std::move(directory);
+}
 
 std::string shm_path(std::string_view name) {
   const auto allowed = [](char c) {
@@ -187,26 +210,50 @@ bool link_name(const Fd& file, std::string_view name) {
 }
 
 std::optional<Fd> open_named(std::string_view name) {
-  const std::string path = shm_path(name);
-  Fd file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file) {
-    if (errno == ENOENT) return std::nullopt;
-    throw_not_opened(name, errno);
-  }
-  const std::string what = fmt::format("cannot open queue \"{}\"", name);
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) throw_errno("fstat", what);
-  if (!S_ISREG(status.st_mode)) {
-    throw_refused(what, fmt::format("{} is {}, not a regular file", path, kind_of(status.st_mode)),
-                  kPlanted);
-  }
-  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-    throw_refused(what,
-                  fmt::format("{} belongs to user {}, this process runs as user {}", path,
+  std::optional<Fd> file = open_regular(name, O_RDWR, status);
+  if (file && status.st_uid != ::geteuid() && status.st_uid != 0) {
+    throw_refused(fmt::format("cannot open queue \"{}\"", name),
+                  fmt::format("{} belongs to user {}, this process runs as user {}", shm_path(name),
                               status.st_uid, ::geteuid()),
                   kPlanted);
   }
   return file;
+}
+
+std::optional<Fd> open_to_read(std::string_view name) {
+  struct stat status {};
+  return open_regular(name, O_RDONLY, status);
+}
+
+std::optional<NamedFile> look_at_name(std::string_view name) {
+  const std::optional<struct stat> status = status_of(name);
+  if (!status) return std::nullopt;
+  return NamedFile{shm_path(name),
+                   {status->st_dev, status->st_ino},
+                   status->st_mode & 07777U,
+                   status->st_uid,
+                   static_cast<std::uint64_t>(status->st_size),
+                   static_cast<std::uint64_t>(status->st_blocks) * 512};
+}
+
+std::vector<std::string> names_in_shm() {
+  std::vector<std::string> names;
+  std::error_code refused;
+  for (auto at = std::filesystem::directory_iterator(shm_directory(), refused);
+       !refused && at != std::filesystem::directory_iterator(); at.increment(refused)) {
+    const std::string file = at->path().filename().string();
+    if (file.starts_with(kPrefix)) names.push_back(file.substr(kPrefix.size()));
+  }
+  if (refused) {
+    const std::string what = fmt::format("cannot list the queues in {}", shm_directory());
+    if (is_permission(refused.value())) {
+      throw_refused(what, errno_text(refused.value()), "Check its permissions");
+    }
+    throw_errno("readdir", what, refused.value());
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 std::optional<FileId> named_file_id(std::string_view name) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sys/fd.hpp"
 
@@ -50,6 +51,30 @@ void reserve_pages(int fd, std::uint64_t offset, std::uint64_t bytes, std::strin
 
 /// Errors: SystemError when the descriptor is not open.
 std::uint64_t file_bytes(int fd);
+
+/// The folder of the named files, "/dev/shm" but in tests.
+const std::string& shm_directory() noexcept;
+
+/// What lies under a queue's name, looked at and not opened.
+struct NamedFile {
+  std::string path;
+  FileId id;
+  std::uint32_t mode = 0;   ///< permission bits
+  std::uint32_t owner = 0;  ///< user id
+  std::uint64_t bytes = 0;
+  std::uint64_t reserved_bytes = 0;  ///< pages that it really has
+};
+
+/// nullopt when there is nothing under the name. Errors: BadName, NoPermission, SystemError.
+std::optional<NamedFile> look_at_name(std::string_view name);
+
+/// Opens what has the name to read only, whoever owns it: O_NOFOLLOW, a regular file. nullopt when
+/// there is none. Errors: NoPermission, SystemError.
+std::optional<Fd> open_to_read(std::string_view name);
+
+/// Everything whose file name begins like a queue's, in alphabetical order; also what no queue can
+/// be called. Errors: NoPermission, SystemError.
+std::vector<std::string> names_in_shm();
 
 /// For tests only: names live in `directory` from now on, e.g. on a tiny tmpfs.
 void set_shm_directory_for_test(std::string directory);

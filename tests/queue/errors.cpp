@@ -6,6 +6,7 @@
 
 #include <array>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,23 @@ struct NamedJob {
   int id;
   std::string title;
 };
+/// An item that takes as long to read as a test wants.
+struct Slow {
+  int id;
+  static inline std::function<void()> look_at;
+};
 
 }  // namespace
+
+template <>
+struct iq::Codec<Slow> {
+  static constexpr std::uint32_t kVersion = 1;
+  static void encode(const Slow& item, iq::Encoder& out) { out(item.id); }
+  static Slow decode(iq::Decoder& in) {
+    if (Slow::look_at) Slow::look_at();
+    return {in.get<int>()};
+  }
+};
 
 TEST_CASE("WrongType: the text describes both types, and the queue is unharmed") {
   Name name;
@@ -125,6 +141,65 @@ TEST_CASE("Corrupt: a foreign file under the name is refused and left as it is")
     CHECK(left == content);
     ::unlink(path_of(name).c_str());
   }
+}
+
+TEST_CASE(
+    "WrongVersion: the text has both versions and the way out, and the file is left as it is") {
+  Name name;
+  { iq::IterableQueue<Job> queue(iq::create_only, name); }
+  std::fstream file(path_of(name), std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(8);  // behind the magic number
+  const std::uint32_t other = 4711;
+  file.write(reinterpret_cast<const char*>(&other), sizeof other);
+  file.close();
+  for (const auto mode : {0, 1, 2}) {
+    const std::string text = text_of<iq::WrongVersion>([&] {
+      if (mode == 0) iq::IterableQueue<Job>(iq::open_only, name);
+      if (mode == 1) iq::IterableQueue<Job>(iq::open_or_create, name);
+      if (mode == 2) iq::IterableQueue<Job>(iq::create_only, name);
+    });
+    CHECK(has(text, "its format is version 4711, this program's is "));
+    CHECK(has(text, "iq rm " + name.text));
+  }
+  CHECK(exists(name));
+}
+
+TEST_CASE(
+    "CannotProbe: an anonymous queue whose descriptor was closed by user code takes no endpoint") {
+  Child child = spawn([] {
+    iq::IterableQueue<int> queue;
+    require(::close_range(3, ~0U, 0) == 0, "all descriptors are closed");
+    const std::string text = text_of<iq::CannotProbe>([&] { queue.get_consumer(); });
+    require(has(text, "no longer stands for it"), text);
+    require(has(text, "Keep other code of this program from closing"), text);
+  });
+  CHECK(child.wait().ok());
+}
+
+TEST_CASE("Busy: the parked items are in another process's hands for longer than a second") {
+  Name name;
+  iq::IterableQueue<Slow> queue(iq::create_only, name, {.max_deliveries = 1});
+  queue.get_producer().put({1});
+  auto consumer = queue.get_consumer();
+  REQUIRE(consumer.get());
+  consumer.give_back();
+  iqtest::Gate looking;
+  Flag leave;
+  Child other = spawn([&] {
+    iq::IterableQueue<Slow> own(iq::open_only, name);
+    Slow::look_at = [&] {
+      looking.post();
+      leave.wait();
+    };
+    require(own.parked().size() == 1, "it is parked");
+  });
+  looking.wait();
+  const std::string text = text_of<iq::Busy>([&] { queue.parked(); });
+  CHECK(has(text, "another process has been at the parked items for a second. Try again"));
+  leave.set();
+  CHECK(other.wait().ok());
+  CHECK(queue.drop_parked() == 1);
+  queue.close();
 }
 
 TEST_CASE("NoPermission: a symlink, a FIFO and a folder under the name are refused, not followed") {

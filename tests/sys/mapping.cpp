@@ -68,6 +68,18 @@ TEST_CASE("Mapping: is left out of core dumps and is inherited by children") {
   CHECK(flags.find(" sh ") != std::string::npos);  // shared
 }
 
+TEST_CASE("Mapping: a blank one is zeros of its own, and takes memory when it is written") {
+  Mapping blank = Mapping::blank(std::uint64_t{1} << 40);
+  CHECK(blank.bytes() == std::uint64_t{1} << 40);
+  blank.data()[(std::uint64_t{1} << 40) - 1] = std::byte{7};
+  CHECK(blank.data()[12345] == std::byte{0});
+  CHECK(flags_of(blank.data()).find(" sh ") == std::string::npos);
+  const void* place = blank.data();
+  blank = Mapping();
+  CHECK(flags_of(place).empty());
+  CHECK_THROWS_AS(Mapping::blank(std::uint64_t{1} << 62), iq::NoSpace);
+}
+
 TEST_CASE("Mapping: moves, and lives on without the descriptor") {
   Mapping mapping;
   CHECK(mapping.data() == nullptr);

@@ -1,7 +1,9 @@
-// Small facts about this process.
+// Small facts about this process and others.
 #include "sys/process.hpp"
 
 #include <doctest/doctest.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -35,4 +37,40 @@ TEST_CASE("read_at: all of it or false") {
   CHECK(std::memcmp(text, "89", 2) == 0);
   CHECK_FALSE(iq::detail::read_at(file.get(), 8, text, 3));
   CHECK_FALSE(iq::detail::read_at(-1, 0, text, 1));
+}
+
+TEST_CASE("process_state: of a running, a stopped, an ended and no process, whatever its name") {
+  iqtest::Flag go;
+  iqtest::Child child = iqtest::spawn([&] {
+    ::prctl(PR_SET_NAME, "a) Z (b");
+    go.set();
+    for (;;) ::pause();
+  });
+  go.wait();
+  CHECK(iqtest::wait_until([&] { return iq::detail::process_state(child.pid()) == 'S'; }));
+  CHECK(iq::detail::process_name(child.pid()) == "a) Z (b");
+  child.stop();
+  CHECK(iq::detail::process_state(child.pid()) == 'T');
+  child.kill_and_wait();
+  CHECK(iq::detail::process_state(child.pid()) == '\0');
+  CHECK(iq::detail::process_name(child.pid()).empty());
+}
+
+TEST_CASE("pid_namespace: the same in children, another one behind unshare") {
+  const std::uint64_t here = iq::detail::pid_namespace();
+  CHECK(here != 0);
+  CHECK(iqtest::spawn([&] { iqtest::require(iq::detail::pid_namespace() == here, "the same"); })
+            .wait()
+            .ok());
+  iqtest::Flag refused;
+  iqtest::Child outer = iqtest::spawn([&] {
+    if (::unshare(CLONE_NEWPID) != 0) return refused.set();
+    iqtest::Child inner = iqtest::spawn([&] {
+      iqtest::require(iq::detail::pid_namespace() != here, "another one");
+      iqtest::require(iq::detail::process_id() == 1, "with pids of its own");
+    });
+    iqtest::require(inner.wait().ok(), "the inner process is content");
+  });
+  CHECK(outer.wait().ok());
+  if (refused.is_set()) iqtest::skip("no permission to make a pid namespace");
 }

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -235,6 +236,26 @@ TEST_CASE("unlink_name: removes the name only while it stands for that file") {
   CHECK(unlink_name(name, file_id(file.get())));
   CHECK_FALSE(named_file_id(name).has_value());
   CHECK_FALSE(unlink_name(name, file_id(file.get())));
+}
+
+TEST_CASE("look_at_name, names_in_shm, open_to_read: what there is, without touching it") {
+  const Name name;
+  CHECK_FALSE(iq::detail::look_at_name(name));
+  CHECK_FALSE(iq::detail::open_to_read(name));
+  const Fd file = create_unnamed(8192, 0640);
+  REQUIRE(link_name(file, name));
+  const auto seen = iq::detail::look_at_name(name);
+  REQUIRE(seen);
+  CHECK(seen->id == file_id(file.get()));
+  CHECK(seen->mode == 0640);
+  CHECK(seen->owner == ::geteuid());
+  CHECK(seen->bytes == 8192);
+  CHECK(seen->reserved_bytes == 0);
+  const auto names = iq::detail::names_in_shm();
+  CHECK(std::ranges::find(names, std::string_view(name)) != names.end());
+  const auto opened = iq::detail::open_to_read(name);
+  REQUIRE(opened);
+  CHECK(::write(opened->get(), "x", 1) == -1);
 }
 
 TEST_CASE("create_unnamed: a directory that is not there, and one that is closed") {

@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 
+import errors
 import labels
 from source import Source
 
@@ -13,7 +14,7 @@ FLOORS = {'base': 0, 'sys': 1, 'shm': 2, 'ring': 3, 'codec': 3, 'queue': 4, 'wor
 # The floor of each public header, by the first pattern that fits. A header says nothing about its
 # floor by its folder, so a new one needs a line here.
 HEADER_FLOORS = [
-    (r'iq/(error|status|options|version)\.hpp', 'base'),
+    (r'iq/(error|status|options|version|event|stats)\.hpp', 'base'),
     (r'iq/detail/(api|kill_point|deadline)\.hpp', 'base'),
     (r'iq/detail/(layout|lane_view|limit|stamp)\.hpp', 'shm'),
     (r'iq/detail/(producer|consumer|hand_over)_core\.hpp', 'ring'),
@@ -35,6 +36,7 @@ TESTED_ELSEWHERE = {
     # The ring's parts only mean something together and between processes.
     'lib/ring/consumer_ring.cpp': 'tests/queue/leases.cpp: steps and ends of batches',
     'lib/ring/end_of_stream.cpp': 'tests/process/streams.cpp, tests/faults/deaths.cpp',
+    'lib/ring/figures.cpp': 'tests/queue/shared_queue.cpp, tests/queue/inspect.cpp: figures',
     'lib/ring/give_back.cpp': 'tests/queue/leases.cpp, tests/stress/threads.cpp',
     'lib/ring/hand_over.cpp': 'tests/queue/relay.cpp, tests/faults/relay.cpp',
     'lib/ring/hunger.cpp': 'tests/queue/get_put.cpp, tests/faults/lost_wakes.cpp',
@@ -57,6 +59,9 @@ MAX_OPENING_LINES = 15
 MAX_DECISION_LINES = 50
 UNFINISHED = re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X)\b')
 MACHINE_PATH = re.compile(r'(?<![\w.}/-])/(home|root|work|Users|tmp/build)[/\w-]*')
+# Clocks that somebody may set: a deadline on one of them would move.
+SETTABLE_CLOCK = re.compile(
+    r'\b(system_clock|CLOCK_REALTIME|gettimeofday|pthread_cond_timedwait)\b')
 CODE_FOLDERS = ('include', 'lib', 'tests', 'examples', 'bench', 'tools')
 OTHER_CODE = ('dev', '.ci/run', 'meson.build', 'meson_options.txt', 'CMakeLists.txt')
 
@@ -94,6 +99,13 @@ class Tidy:
             if MACHINE_PATH.search(line):
                 self.say(source.path, number, f'path of a machine: {MACHINE_PATH.search(line)[0]}',
                          'make it relative or an argument')
+
+    def check_clocks(self, source):
+        if not source.path.startswith(('lib/', 'include/')):
+            return
+        for match in SETTABLE_CLOCK.finditer(source.code):
+            self.say(source.path, source.line_at(match.start()), f'{match[0]} can be set back',
+                     'deadlines are kept on the monotonic clock: base/clock.hpp')
 
     def check_shape(self, source):
         if source.path.endswith('.hpp') and not re.search(r'^#pragma once$', source.text, re.M):
@@ -193,9 +205,11 @@ class Tidy:
             self.check_text(source)
             if source.is_cpp:
                 self.check_shape(source)
+                self.check_clocks(source)
                 self.check_floors(source)
         self.check_tree()
         labels.check(self.root, self.sources, self.say)
+        errors.check(self.root, self.say)
         return self.findings
 
 

@@ -30,11 +30,24 @@ FAULTY = {
     'lib/base/longer.cpp': ('// A.\n' * 1 + '\n' * 400, ['more than 400 lines']),
     'lib/base/wide.cpp': (f'// {"x" * 98}\n', ['101 columns']),
     'lib/base/note.cpp': ('// A TO' 'DO.\n', ['finish it']),
+    'lib/base/clock.cpp': (
+        '// Not system_clock.\nauto t = std::chrono::system_clock::now();\n',
+        ['clock.cpp:2: system_clock can be set back']),
     'lib/base/path.cpp': ('// See /ho' 'me/me/x.\n', ['path of a machine: /ho' 'me/me/x']),
     'lib/base/label.cpp': (
         '// T1, T3..T5; not names in code.\ntemplate <class T9> struct A;\nauto s = "T8";\n'
         'void f() {\n  IQ_KILL_POINT(known);\n  IQ_KILL_POINT(unknown);\n}\n',
         ['label T5 is not in', 'kill point unknown is not in']),
+    'include/iq/error.hpp': (
+        '// A.\n#pragma once\nenum class Errc : int {\n  told = 1,\n  untold,\n  twice,\n};\n',
+        []),
+    'tests/base/error.cpp': ('TEST_CASE(\n    "told, "\n    "and broken") {}\n', []),
+    'docs/errors.md': (
+        '| `told` | a | `base/error.cpp` "told, and broken" |\n'
+        '| `twice` | a | `base/error.cpp` "no case" |\n| `twice` | b |\n'
+        '| `stranger` | a | `base/error.cpp` "told, and broken" |\n',
+        ['errors.md:1: untold has no row', 'has no case "no case"', 'twice has a second row',
+         'errors.md:3: a row without a test', 'stranger is no code']),
     'docs/decisions/0001-long.md': ('\n' * 51, ['51 lines']),
     'docs/protocol.md': (
         '| T1 | a |\n| **T3** | b |\n**T4** c\n- **I7** d\n## Kill points\n- `known`\n- `gone`\n',
@@ -68,6 +81,7 @@ def main():
         for part in expected:
             if not any(finding.startswith(path) and part in finding for finding in found):
                 wrong.append(f'not found in {path}: {part}')
+    wrong += [f'found wrongly: {finding}' for finding in found if 'errors.md:1: told' in finding]
     for name in ('T8', 'T9', 'T1 ', 'T3 ', 'T4 ', 'known is'):
         wrong += [f'found wrongly: {finding}' for finding in found
                   if f'label {name}' in finding or f'point {name}' in finding]

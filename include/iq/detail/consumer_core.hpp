@@ -85,10 +85,13 @@ class IQ_API ConsumerCore {
   static std::span<const std::byte> payload(const LaneView& lane, Position position);
   std::span<const std::byte> payload(Position position) const { return payload(lane_, position); }
 
+  /// Counts and tells that the item at `position` cannot be read.
+  void note_corrupt(Position position) noexcept;
+
   /// How often the item in hand was handed out, this time included.
   std::uint32_t deliveries() const noexcept { return attempts_ + 1; }
   std::uint64_t item_id(Position position) const noexcept {
-    return detail::item_id(lane_.index, position);
+    return iq::detail::item_id(lane_.index, position);
   }
   std::uint32_t slot_bytes() const noexcept { return lane_.slot_bytes; }
 

@@ -12,12 +12,13 @@
 namespace iq::detail {
 
 inline constexpr std::uint64_t kMagic = 0x3165'7565'7551'7149;  // "IqQueue1"
-inline constexpr std::uint32_t kSegmentVersion = 1;
+inline constexpr std::uint32_t kSegmentVersion = 2;
 inline constexpr std::uint32_t kMaxEndpoints = 1024;
 inline constexpr std::uint32_t kMaxLanes = 1024;
 inline constexpr std::uint32_t kWaiterWords = kMaxEndpoints / 64;
 inline constexpr std::size_t kLineBytes = 128;  ///< two lines: prefetchers fetch pairs
 inline constexpr std::uint64_t kPageBytes = 4096;
+inline constexpr std::uint32_t kDeathsKept = 8;
 
 template <class T>
 using Shared = std::atomic<T>;
@@ -102,6 +103,8 @@ struct Control {
   Shared<std::uint64_t> parked_total;
   Shared<std::uint64_t> corrupt;
   Shared<std::uint64_t> last_death_pid;
+  /// The last deaths, role:4 | - | pid:32, at the count of repairs modulo kDeathsKept.
+  Shared<std::uint64_t> deaths[kDeathsKept];
 
   alignas(kLineBytes) char failure_text[512];
   char stop_text[512];
@@ -147,6 +150,7 @@ struct alignas(kLineBytes) EndpointExtra {
   Shared<std::uint64_t> handover_item;  ///< and the item that it finishes: item_id + 1. T36
   Shared<std::uint64_t> relay_from;     ///< of a relay's producer: names the input queue, or 0
   Shared<std::uint64_t> token;              ///< launch token (exec, restarts)
+  Shared<std::uint64_t> pid_namespace;      ///< inode of the owner's, 0 unknown: where pid counts
 };
 
 /// Which queue a relay's consumer hands over to. Reserved when its first relay begins.

@@ -59,6 +59,7 @@ class IQ_API QueueCore {
   virtual std::uint32_t consumers() const = 0;
   virtual bool anonymous() const noexcept = 0;
   virtual const std::string& name() const noexcept = 0;
+  virtual bool is_current() const = 0;
   virtual std::string description() const = 0;
 
   /// Visits parked items; those for which `visit` returns true are removed.

@@ -39,6 +39,11 @@ struct Stamp {
   }
 };
 
+/// Names an item for its whole life in a queue.
+constexpr std::uint64_t item_id(std::uint32_t lane, Position position) noexcept {
+  return std::uint64_t{lane} << 52 | (position & ((std::uint64_t{1} << 52) - 1));
+}
+
 constexpr std::uint64_t lap_of(Position position, std::uint32_t log2_slots) noexcept {
   return ((position >> log2_slots) + 1) & kLapMask;
 }
