@@ -49,7 +49,7 @@ struct Event {
   int pid = 0;                   ///< in the pid namespace of the process that it names
   std::uint32_t deliveries = 0;  ///< how often the item was handed out so far
   std::uint64_t item_id = 0;     ///< as Consumer::item_id()
-  std::string_view queue;        ///< its name, empty for an anonymous one; valid during the call
+  std::string_view queue{};      ///< its name, empty for an anonymous one; valid during the call
 };
 
 /// Calls `handler` for every event that this process brings about from now on; an empty function
