@@ -31,9 +31,4 @@ struct LaneView {
   std::uint64_t lap(Position position) const noexcept { return lap_of(position, log2_slots); }
 };
 
-/// Names an item for its whole life, redeliveries included.
-constexpr std::uint64_t item_id(std::uint32_t lane, Position position) noexcept {
-  return std::uint64_t{lane} << 52 | (position & ((std::uint64_t{1} << 52) - 1));
-}
-
 }  // namespace iq::detail
