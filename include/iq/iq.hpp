@@ -13,4 +13,6 @@
 #include "iq/queue.hpp"
 #include "iq/stats.hpp"
 #include "iq/status.hpp"
+#include "iq/token.hpp"
 #include "iq/worker_group.hpp"
+#include "iq/worker_outcome.hpp"

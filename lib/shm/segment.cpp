@@ -109,13 +109,16 @@ SegmentHeader Segment::read_header(int fd, const std::string& name) {
 
 std::shared_ptr<Segment> Segment::open_named(const std::string& name) {
   std::optional<Fd> file = iq::detail::open_named(name);
-  if (!file) return nullptr;
-  const SegmentHeader header = read_header(file->get(), name);
+  return file ? open_file(std::move(*file), name) : nullptr;
+}
+
+std::shared_ptr<Segment> Segment::open_file(Fd file, const std::string& name) {
+  const SegmentHeader header = read_header(file.get(), name);
   std::shared_ptr<Segment> segment;
   try {
     const Geometry g = lay_out(header.capacity, header.slot_bytes, header.ring_bytes);
     if (g.segment_bytes == header.segment_bytes && g.lane.log2_slots == header.log2_slots) {
-      segment.reset(new Segment(std::move(*file), name, header));
+      segment.reset(new Segment(std::move(file), name, header));
     }
   } catch (const BadArgument&) {
     segment = nullptr;

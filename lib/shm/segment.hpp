@@ -48,6 +48,8 @@ class Segment {
   /// The segment that has the name now; null when there is none.
   /// Errors: NoPermission, WrongVersion, Corrupt, SystemError.
   static std::shared_ptr<Segment> open_named(const std::string& name);
+  /// The segment in an open file; `name` is empty for an anonymous one. Errors: as above.
+  static std::shared_ptr<Segment> open_file(Fd file, const std::string& name);
 
   /// Gives the segment its name. False when the name is taken.
   bool link();

@@ -12,6 +12,8 @@ namespace iq::detail {
 
 int process_id() noexcept { return static_cast<int>(::getpid()); }
 
+int parent_process_id() noexcept { return static_cast<int>(::getppid()); }
+
 std::uint64_t current_thread_tag() noexcept {
   static thread_local char place;
   return (reinterpret_cast<std::uintptr_t>(&place) ^ process_generation() << 1) | 1;

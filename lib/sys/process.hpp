@@ -7,6 +7,7 @@
 namespace iq::detail {
 
 int process_id() noexcept;
+int parent_process_id() noexcept;
 
 /// A number that differs between the threads of a process and between processes. Never 0.
 std::uint64_t current_thread_tag() noexcept;

@@ -53,12 +53,15 @@ struct SegmentHeader {
 };
 static_assert(std::is_standard_layout_v<SegmentHeader> && sizeof(SegmentHeader) <= kPageBytes);
 
-/// Bits of Control::flags. Only ever set, but for kClosed when an abandoned queue is reopened.
+/// Bits of Control::flags. Only ever set, but for T31 when an abandoned queue is reopened.
 enum : std::uint32_t {
   kClosed = 1,     ///< no new producers
   kStopped = 2,    ///< blocked calls return, what is queued is dropped
   kNeedFence = 4,  ///< some process cannot use the asymmetric fence: publishers pay for a full one
+  kDraining = 8,   ///< closed, and puts are refused but those of endpoints that go on (T42)
 };
+/// A put with any of these set takes the cold path, which decides.
+inline constexpr std::uint32_t kPutsRefused = kStopped | kDraining;
 
 /// Bits of Control::failure: state:2 | kind:2 | - | pid:32.
 enum : std::uint64_t {
@@ -145,7 +148,8 @@ struct alignas(kLineBytes) EndpointExtra {
   Shared<std::uint64_t> handover_queue[2];  ///< exact hand-over: the output queue,
   Shared<std::uint64_t> handover_lane;      ///< its lane + 1, 0 when none is under way,
   Shared<std::uint64_t> handover_tail;      ///< and the tail that commits it
-  Shared<std::uint64_t> token;              ///< launch token (exec, restarts)
+  Shared<std::uint64_t> token;              ///< waits for one process: T41; 0 once it is used
+  Shared<std::uint32_t> goes_on;            ///< 1: its puts go on while the queue is drained
 };
 
 struct alignas(64) SleepWord {
