@@ -8,6 +8,7 @@
 #include <iterator>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -162,6 +163,28 @@ class Consumer {
   std::uint32_t deliveries() const { return core().deliveries(); }
   /// A number that names the item in hand for its whole life in this queue, redeliveries included.
   std::uint64_t item_id() const { return core().item_id(core().position()); }
+
+  /// The endpoint of a token that WorkerGroup::exec gave to this program as an argument.
+  ///
+  /// Errors: BadArgument when the text is no token, or one of a producer; WrongType with both
+  ///         descriptions; WrongProcess in any other process than the one that exec() started;
+  ///         Closed when it was used before or its supervisor has ended; NotFound; Busy.
+  static Consumer from_token(std::string_view text);
+
+  /// Another consumer of the same queue, counted from now on; also after close() of the queue, as
+  /// long as this one is open. Errors: as get_consumer().
+  Consumer dup();
+
+  /// In a child that the program forked itself: makes the inherited consumer the child's own. Waits
+  /// until the parent has called surrender() or is dead, at most 5 s. What a dead parent had in
+  /// hand goes to any consumer; the object of one that lives is closed.
+  /// Errors: Busy when the parent keeps it; WrongProcess when the parent has closed it or another
+  ///         child has it; CannotProbe.
+  void adopt();
+  /// In the parent: lets go of it, without closing it, once a child is in adopt(); waits for that
+  /// at most 5 s. What is in hand is acknowledged, the rest given back. Then is_closed() here.
+  /// Errors: Busy when no child adopts it: it is still this process's; as get().
+  void surrender();
 
   /// Ends this consumer: acknowledges what is in hand, gives the rest back. Idempotent.
   void close() noexcept {

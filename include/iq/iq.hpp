@@ -16,8 +16,10 @@
 #include "iq/relay.hpp"
 #include "iq/stats.hpp"
 #include "iq/status.hpp"
+#include "iq/token.hpp"
 #include "iq/version.hpp"
 #include "iq/worker_group.hpp"
+#include "iq/worker_outcome.hpp"
 
 /// Queues between processes: IterableQueue, its Producer and Consumer; WorkerGroup for those who
 /// work on them. What is in iq::detail is not for programs.

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <ranges>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "iq/codec.hpp"
@@ -71,20 +72,22 @@ class Producer {
 
   /// Appends `item`, waiting while the queue is full.
   ///
-  /// Errors: Closed after close(); Stopped; NoConsumers; TooLarge with both sizes; WouldDeadlock
-  ///         when the queue is full of what this thread has in hand; WrongProcess. On error nothing
-  ///         was appended.
+  /// Errors: Closed after close(), or when join() was interrupted; Stopped; NoConsumers; TooLarge
+  ///         with both sizes; WouldDeadlock when the queue is full of what this thread has in hand;
+  ///         WrongProcess. On error nothing was appended.
   /// Cost:   O(bytes of the item); no system call unless the queue is full or a consumer sleeps.
   void put(Argument item) {
     const Status status = append(item, detail::kNoDeadline);
     if (status != Status::ok) core().raise(status);
   }
 
-  /// Appends `item` if there is room now: ok, full, no_consumers or stopped.
+  /// Appends `item` if there is room now: ok, full, no_consumers, stopped or, when
+  /// join() was interrupted, closed.
   /// Errors: as put(), where no status says it.
   Status try_put(Argument item) { return append(item, detail::kNow); }
 
-  /// Appends `item`, waiting for room at most `timeout`: ok, timeout, no_consumers or stopped.
+  /// Appends `item`, waiting for room at most `timeout`: ok, timeout, no_consumers, stopped
+  /// or, when join() was interrupted, closed.
   /// Errors: as put(), where no status says it.
   template <class Rep, class Period>
   Status put_for(Argument item, std::chrono::duration<Rep, Period> timeout) {
@@ -154,6 +157,28 @@ class Producer {
   PutAllResult put_all_until(R&& range, std::chrono::time_point<Clock, Duration> deadline) {
     return append_all(range, detail::deadline_at(deadline));
   }
+
+  /// The endpoint of a token that WorkerGroup::exec gave to this program as an argument.
+  ///
+  /// Errors: BadArgument when the text is no token, or one of a consumer; WrongType with both
+  ///         descriptions; WrongProcess in any other process than the one that exec() started;
+  ///         Closed when it was used before or its supervisor has ended; NotFound; Busy.
+  static Producer from_token(std::string_view text);
+
+  /// Another producer of the same queue, counted from now on; also after close() of the queue, as
+  /// long as this one is open. Errors: as get_producer(), but for Closed of the queue.
+  Producer dup();
+
+  /// In a child that the program forked itself: makes the inherited producer the child's own. Waits
+  /// until the parent has called surrender() or is dead, at most 5 s. It goes on behind what was
+  /// put; the parent's object is closed.
+  /// Errors: Busy when the parent keeps it; WrongProcess when the parent has closed it or another
+  ///         child has it; CannotProbe.
+  void adopt();
+  /// In the parent: lets go of it, without closing it, once a child is in adopt(); waits for that
+  /// at most 5 s. Afterwards is_closed() here. Errors: Busy when no child adopts it: it is still
+  /// this process's; as put().
+  void surrender();
 
   /// Ends this producer; what was put stays. Idempotent, never blocks, also on a full queue.
   void close() noexcept {

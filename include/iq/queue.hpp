@@ -14,6 +14,7 @@
 #include "iq/options.hpp"
 #include "iq/producer.hpp"
 #include "iq/stats.hpp"
+#include "iq/token.hpp"
 
 namespace iq {
 
@@ -57,7 +58,7 @@ class IterableQueue {
   /// Errors: NoSpace with both figures; BadArgument; CannotProbe where the system cannot tell who
   ///         is alive; SystemError.
   explicit IterableQueue(const Options& options = {})
-      : core_(detail::QueueCore::make_anonymous(item_type(), options)) {}
+      : core_(detail::QueueCore::make_anonymous(detail::item_type<T>(), options)) {}
 
   /// A named queue, for programs of their own. Errors: as above; BadName, NameInUse, NoPermission.
   IterableQueue(CreateOnly, const std::string& name, const Options& options = {})
@@ -96,6 +97,15 @@ class IterableQueue {
   Producer<T> get_producer() { return Producer<T>(core().get_producer()); }
   /// A new consumer; also after close(), for what is left. Errors: TooManyEndpoints; WrongProcess.
   Consumer<T> get_consumer() { return Consumer<T>(core().get_consumer()); }
+
+  /// As get_producer() and get_consumer(), for a program that WorkerGroup::exec starts.
+  Token producer_token() { return detail::TokenAccess::make(core().get_producer()); }
+  Token consumer_token() { return detail::TokenAccess::make(core().get_consumer()); }
+
+  /// In a child that the program forked itself: makes this object usable there too. The parent's
+  /// stays as it is; both count. Nothing where it is usable already.
+  /// Errors: TooManyEndpoints; CannotProbe; SystemError.
+  void adopt() { core().adopt(); }
 
   /// No new producers from now on; those that exist go on. Idempotent, never blocks.
   /// Errors: WrongProcess.
@@ -153,13 +163,7 @@ class IterableQueue {
   friend struct detail::EndpointAccess;
 
   IterableQueue(detail::OpenMode mode, const std::string& name, const Options& options)
-      : core_(detail::QueueCore::make_named(mode, name, item_type(), options)) {}
-
-  static detail::ItemType item_type() {
-    constexpr detail::TypeFingerprint print = detail::type_fingerprint<T>();
-    return {print.name,      print.layout,        print.size,
-            print.alignment, print.codec_version, print.in_place};
-  }
+      : core_(detail::QueueCore::make_named(mode, name, detail::item_type<T>(), options)) {}
 
   detail::QueueCore& core() const {
     if (!core_) detail::refuse_moved_from("queue");

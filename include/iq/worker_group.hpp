@@ -13,6 +13,8 @@
 #include "iq/detail/api.hpp"
 #include "iq/detail/worker_bind.hpp"
 #include "iq/error.hpp"
+#include "iq/token.hpp"
+#include "iq/worker_outcome.hpp"
 
 namespace iq {
 
@@ -21,70 +23,26 @@ class WorkerCrew;
 struct WorkerGroupAccess;
 }  // namespace detail
 
-/// How a worker ended.
-enum class WorkerEnd : unsigned char {
-  running,        ///< not ended yet
-  returned,       ///< its function returned
-  threw,          ///< an exception left its function
-  exited,         ///< it left by exit() or _exit(), whatever the code
-  killed,         ///< by a signal
-  lost,           ///< its supervisor was killed, and it with it
-  never_started,  ///< the system refused another process
+/// For WorkerGroup::fork: `crew.fork({.count = 4, .restarts = 3}, work, queue)`.
+struct ForkOptions {
+  int count = 1;
+  /// How often each worker may be replaced after it died: killed by a signal, or left by exit().
+  /// One that threw is not replaced. The replacement begins anew, with the captures as they were
+  /// at fork(), and takes over the endpoints where its predecessor ended: nothing counts as failed.
+  int restarts = 0;
 };
 
-/// The end as a word, for messages and logs.
-constexpr std::string_view to_string(WorkerEnd end) noexcept {
-  switch (end) {
-    case WorkerEnd::running: return "running";
-    case WorkerEnd::returned: return "returned";
-    case WorkerEnd::threw: return "threw";
-    case WorkerEnd::exited: return "exited";
-    case WorkerEnd::killed: return "killed";
-    case WorkerEnd::lost: return "lost";
-    case WorkerEnd::never_started: return "never_started";
-  }
-  return "?";
-}
-
-/// What is known about one worker.
-struct WorkerOutcome {
-  int worker = 0;                      ///< its number within its fork() call, from 0
-  int pid = 0;                         ///< as its supervisor saw it; 0 when it never started
-  std::string role;                    ///< e.g. `consumer of queue "jobs"`
-  WorkerEnd end = WorkerEnd::running;  ///< how it ended
-  int exit_code = -1;                  ///< -1 unless it ended by itself
-  int signal = 0;                      ///< 0 unless it was killed
-  std::string exception_type;          ///< readable, e.g. "std::runtime_error"; empty without one
-  std::string exception_text;          ///< what(), cut at 1,024 bytes
-  bool is_consequence = false;         ///< it threw because a queue told it of another's end
+/// For WorkerGroup::exec: `crew.exec({.restarts = 3}, "./worker", {}, queue.consumer_token())`.
+struct ExecOptions {
+  /// How often the program may be started again after it was killed by a signal or ended with
+  /// another exit code than 0; each start has a token of its own for the same endpoint.
+  int restarts = 0;
 };
 
-/// A worker did not return normally. Names the first one; its text counts the others.
-class IQ_API WorkerFailed : public Error {
- public:
-  /// With a text as Error has it.
-  WorkerFailed(const std::string& text, WorkerOutcome outcome)
-      : Error(Errc::worker_failed, text), outcome_(std::move(outcome)) {}
-
-  /// Its process id, as its supervisor saw it.
-  int pid() const noexcept { return outcome_.pid; }
-  /// Its number within its fork() call, from 0.
-  int worker() const noexcept { return outcome_.worker; }
-  /// What it did, e.g. `consumer of queue "jobs"`.
-  const std::string& role() const noexcept { return outcome_.role; }
-  /// -1 when it was killed.
-  int exit_code() const noexcept { return outcome_.exit_code; }
-  /// 0 when it was not killed.
-  int signal() const noexcept { return outcome_.signal; }
-  /// Of the exception that left its function; empty without one.
-  const std::string& exception_type() const noexcept { return outcome_.exception_type; }
-  /// what() of that exception, cut at 1,024 bytes.
-  const std::string& exception_text() const noexcept { return outcome_.exception_text; }
-  /// All of this together.
-  const WorkerOutcome& outcome() const noexcept { return outcome_; }
-
- private:
-  WorkerOutcome outcome_;
+/// For WorkerGroup::join and join_for.
+struct JoinOptions {
+  /// SIGINT and SIGTERM mean an orderly end while join() waits. See join().
+  bool signals = true;
 };
 
 /// Processes that work on queues, and the one place that waits for them.
@@ -123,18 +81,48 @@ class IQ_API WorkerGroup {
   ///         endpoints of the missing workers count as failed, those started have been stopped;
   ///         whatever get_producer() and get_consumer() throw.
   template <class F, class... Args>
-  void fork(int count, F&& function, Args&&... arguments);
+  void fork(int count, F&& function, Args&&... arguments) {
+    fork(ForkOptions{.count = count}, std::forward<F>(function), std::forward<Args>(arguments)...);
+  }
+  template <class F, class... Args>
+  void fork(const ForkOptions& options, F&& function, Args&&... arguments);
+
+  /// Runs a program with endpoints of its own: after `arguments` come the tokens, one argument
+  /// each, in their order. `program` is looked up in PATH unless it has a slash. Returns when the
+  /// endpoints are in the hands of a supervisor; what becomes of the program, join() tells.
+  ///
+  ///     crew.exec("./worker", {"--fast"}, jobs.consumer_token(), answers.producer_token());
+  ///
+  /// Exit code 0 is a normal end, anything else a death. What the program starts itself is its own.
+  ///
+  /// Errors: BadArgument for a token that was used, or negative restarts; SystemError when the
+  ///         system refuses a process. A program that cannot be run is no error here: join() names
+  ///         it, and its endpoints have failed by then.
+  template <class... Tokens>
+  void exec(const std::string& program, std::vector<std::string> arguments, Tokens&&... tokens) {
+    exec(ExecOptions{}, program, std::move(arguments), std::forward<Tokens>(tokens)...);
+  }
+  template <class... Tokens>
+  void exec(const ExecOptions& options, const std::string& program,
+            std::vector<std::string> arguments, Tokens&&... tokens);
 
   /// Closes the anonymous queues that its workers were given (the forgotten close) and waits for
   /// all workers. Afterwards fork() may be used again; a second join() has nothing to do.
   ///
-  /// Errors: WorkerFailed for the worker that failed first; those that failed only because a queue
-  ///         told them of another's failure, or of the end, come after the others.
-  void join();
+  /// Signals, unless {.signals = false}: SIGINT and SIGTERM, where the program does not ignore
+  /// them, are handled here while join() waits; the program's own handlers are in force again
+  /// afterwards. The first one drains the queues of the workers: they are closed, puts throw
+  /// Closed, what is queued is finished (the puts of workers that also consume go on), and when all
+  /// workers have ended join() throws Interrupted. The second one kills them. Workers ignore
+  /// SIGINT, since Ctrl-C reaches them too, unless the program had a handler for it.
+  ///
+  /// Errors: Interrupted; WorkerFailed for the worker that failed first; those that failed only
+  ///         because a queue told them of another's failure, or of the end, come after the others.
+  void join(const JoinOptions& options = {});
 
   /// The same within `duration`. False when a worker still ran: then nothing is lost, call again.
   template <class Rep, class Period>
-  bool join_for(std::chrono::duration<Rep, Period> duration);
+  bool join_for(std::chrono::duration<Rep, Period> duration, const JoinOptions& options = {});
 
   /// What is known about each worker since the last finished join(), that join's workers included
   /// until the next fork(): in the order of the fork() calls, then by number.
@@ -147,35 +135,57 @@ class IQ_API WorkerGroup {
   int alive();
 
   /// Sends `signal` to every worker that has not ended; never to a process that merely inherited
-  /// the id of one that has. Errors: BadArgument unless 1..64.
+  /// the id of one that has. Whom it kills is replaced if `restarts` say so.
+  /// Errors: BadArgument unless 1..64.
   void kill(int signal);
 
  private:
   friend struct detail::WorkerGroupAccess;
 
   detail::WorkerCrew& crew();      // Errors: WrongProcess
-  void check_may_fork(int count);  // Errors: BadArgument, WrongProcess
+  void check_may_fork(const ForkOptions& options);  // Errors: BadArgument, WrongProcess
   void start(detail::WorkerJob& job, detail::WorkerPlan plan);
-  bool join_within(std::int64_t timeout_ns);
+  void start_program(const ExecOptions& options, const std::string& program,
+                     std::vector<std::string> arguments, std::vector<Token> tokens);
+  bool join_within(std::int64_t timeout_ns, const JoinOptions& options);
 
   std::unique_ptr<detail::WorkerCrew> crew_;
 };
 
 template <class F, class... Args>
-void WorkerGroup::fork(int count, F&& function, Args&&... arguments) {
+void WorkerGroup::fork(const ForkOptions& options, F&& function, Args&&... arguments) {
   if constexpr (detail::WorkerShape<F, Args...>::check()) {
-    check_may_fork(count);
-    detail::BoundJob<std::remove_reference_t<F>, Args...> job(count, function, arguments...);
-    start(job, job.plan(count));
+    check_may_fork(options);
+    detail::BoundJob<std::remove_reference_t<F>, Args...> job(options.count, function,
+                                                              arguments...);
+    detail::WorkerPlan plan = job.plan(options.count);
+    plan.restarts = options.restarts;
+    start(job, std::move(plan));
+  }
+}
+
+template <class... Tokens>
+void WorkerGroup::exec(const ExecOptions& options, const std::string& program,
+                       std::vector<std::string> arguments, Tokens&&... tokens) {
+  constexpr bool kAreTokens = (std::is_same_v<Tokens, Token> && ...);
+  static_assert(kAreTokens,
+                "WorkerGroup::exec: after the arguments come tokens, given away: "
+                "queue.producer_token(), queue.consumer_token() or std::move(token).");
+  if constexpr (kAreTokens) {
+    std::vector<Token> list;
+    list.reserve(sizeof...(tokens));
+    (list.push_back(std::move(tokens)), ...);
+    start_program(options, program, std::move(arguments), std::move(list));
   }
 }
 
 template <class Rep, class Period>
-bool WorkerGroup::join_for(std::chrono::duration<Rep, Period> duration) {
+bool WorkerGroup::join_for(std::chrono::duration<Rep, Period> duration,
+                           const JoinOptions& options) {
   // Clamped in floating point, which no unit and no length can overflow.
   const double wanted_ns = std::chrono::duration<double, std::nano>(duration).count();
   constexpr double kLongestNs = 4e18;  // 127 years
-  return join_within(static_cast<std::int64_t>(std::clamp(wanted_ns, 0.0, kLongestNs)));
+  return join_within(static_cast<std::int64_t>(std::clamp(wanted_ns, 0.0, kLongestNs)), options);
 }
 
 }  // namespace iq

@@ -186,6 +186,18 @@ std::shared_ptr<SharedQueue> open(const std::shared_ptr<Segment>& segment, OpenM
 
 }  // namespace
 
+void require_type(const Segment& segment, const ItemType& ours) {
+  const SegmentHeader& theirs = segment.header();
+  const SegmentHeader wanted = header_for(ours, {});
+  if (same_type(theirs, wanted)) return;
+  throw WrongType(
+      fmt::format("cannot use a token of {}: its items are {}, this program's are {}. Rebuild both "
+                  "programs with one definition of the type",
+                  segment.description(),
+                  type_text(type_name_of(theirs), theirs.type_bytes, theirs.type_layout),
+                  type_text(type_name_of(wanted), wanted.type_bytes, wanted.type_layout)));
+}
+
 std::shared_ptr<QueueCore> QueueCore::make_anonymous(const ItemType& type, const Options& options) {
   return attach_handle(Segment::create_anonymous(header_for(type, options)), true, options);
 }

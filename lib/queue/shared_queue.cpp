@@ -45,7 +45,7 @@ void SharedQueue::require_usable(const char* what) const {
   if (!handle_.in_this_process()) {
     throw WrongProcess(fmt::format(
         "cannot {} of {}: the object was inherited through fork() and belongs to the parent. Hand "
-        "endpoints to children with WorkerGroup::fork",
+        "endpoints to children with WorkerGroup::fork, or adopt() it",
         what, segment_->description()));
   }
 }
@@ -79,9 +79,23 @@ void SharedQueue::close() {
 
 bool SharedQueue::is_closed() const { return iq::detail::is_closed(*segment_); }
 
+void SharedQueue::adopt() {
+  if (!handle_) require_usable("adopt the object");
+  if (handle_.in_this_process()) return;
+  handle_ = register_endpoint(Role::handle, false);
+}
+
+std::function<void()> SharedQueue::drainer() const {
+  return [segment = segment_] { drain_queue(*segment); };
+}
+
 void SharedQueue::stop(const std::string* text) {
   require_usable("stop the consumers");
-  Control& control = segment_->control();
+  stop_queue(*segment_, text);
+}
+
+void stop_queue(Segment& segment, const std::string* text) {
+  Control& control = segment.control();
   std::uint32_t none = 0;
   if (text != nullptr && control.stop_text_state.compare_exchange_strong(none, 1)) {
     const std::size_t bytes = std::min(text->size(), sizeof control.stop_text - 1);
@@ -92,8 +106,8 @@ void SharedQueue::stop(const std::string* text) {
   control.flags.fetch_or(kStopped | kClosed, std::memory_order_seq_cst);  // T30
   IQ_KILL_POINT(stop_after_flag);
   heavy_fence();  // P12: who announces a batch after this sees the flag itself
-  nudge_consumers(*segment_);
-  wake_everybody(*segment_);
+  nudge_consumers(segment);
+  wake_everybody(segment);
 }
 
 std::uint32_t SharedQueue::producers() const { return count_registered(*segment_, Role::producer); }
@@ -110,6 +124,7 @@ std::uint32_t SharedQueue::requeue_parked() {
   require_usable("requeue the parked items");
   const EventHold hold;  // nothing is told under the parking lock
   ProducerRing producer(register_endpoint(Role::producer, true));
+  producer.go_on();
   const bool in_place = segment_->header().in_place != 0;
   return iq::detail::visit_parked(*segment_, [&](const ParkedBytes& item) {
     std::byte* to = nullptr;
@@ -142,26 +157,6 @@ Stats SharedQueue::stats() const {
   Stats stats = count_figures(*segment_);
   stats.closed = iq::detail::is_closed(*segment_);
   return stats;
-}
-
-void EndpointTransfer::adopt(ProducerCore& core) {
-  auto& ring = static_cast<ProducerRing&>(core);
-  ring.attachment().adopt();
-  ring.rebind();
-}
-
-void EndpointTransfer::adopt(ConsumerCore& core) {
-  auto& ring = static_cast<ConsumerRing&>(core);
-  ring.attachment().adopt();
-  ring.rebind();
-}
-
-void EndpointTransfer::surrender(ProducerCore& core) noexcept {
-  static_cast<ProducerRing&>(core).surrender();
-}
-
-void EndpointTransfer::surrender(ConsumerCore& core) noexcept {
-  static_cast<ConsumerRing&>(core).surrender();
 }
 
 }  // namespace iq::detail

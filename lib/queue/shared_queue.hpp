@@ -24,6 +24,8 @@ class SharedQueue final : public QueueCore {
   void close() override;
   bool is_closed() const override;
   void stop(const std::string* text) override;
+  void adopt() override;
+  std::function<void()> drainer() const override;
   Stats stats() const override;
   std::uint64_t size() const override { return stats().queued; }
   std::uint32_t producers() const override;
@@ -48,6 +50,17 @@ class SharedQueue final : public QueueCore {
   std::shared_ptr<Segment> segment_;
   std::atomic<bool> may_reopen_{false};
 };
+
+/// Ends everything, as QueueCore::stop().
+void stop_queue(Segment& segment, const std::string* text);
+
+/// Refuses a program whose items are of another type than the segment's.
+/// Errors: WrongType with both descriptions.
+void require_type(const Segment& segment, const ItemType& ours);
+
+/// Attachment::try_adopt(), again while the memory of a dead predecessor lingers. False when the
+/// endpoint is held for longer than that. Errors: as try_adopt().
+bool adopt_with_patience(Attachment& endpoint);
 
 /// Registers an endpoint; repairs the dead first when no number is free.
 /// Errors: Closed, TooManyEndpoints with both figures, CannotProbe.

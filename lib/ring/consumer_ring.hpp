@@ -40,6 +40,15 @@ class ConsumerRing final : public ConsumerCore {
   void surrender() noexcept;
   /// In a child that has adopted the endpoint: this process is its owner now.
   void rebind() noexcept;
+  /// In a process that has locked the endpoint's byte: what a dead predecessor had goes back, and
+  /// the endpoint is as if new (T40). Errors: Busy when lanes moved too fast for seconds.
+  void resume();
+  /// Before resume(): another registration than the one that was inherited.
+  void replace(Attachment attachment) noexcept;
+  /// Errors: BadArgument when items are under explicit leases, which stay with their process.
+  void require_no_leases() const;
+  /// Acknowledges what is in hand and gives the rest back.
+  void settle() noexcept;
   void forget() noexcept;
   /// The note in this process that a put of the same thread reads (room.cpp).
   Segment::LocalConsumer& local() noexcept;

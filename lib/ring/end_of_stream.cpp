@@ -20,12 +20,18 @@ bool close_queue(Segment& segment) noexcept {
   return true;
 }
 
+void drain_queue(Segment& segment) noexcept {
+  segment.control().flags.fetch_or(kClosed | kDraining, std::memory_order_seq_cst);  // T42, P8
+  IQ_KILL_POINT(drain_after_flag);
+  wake_everybody(segment);
+}
+
 void reopen_queue(Segment& segment) noexcept {
   Control& control = segment.control();
   // A producer's death stays noted: the stream goes on, and it is not whole.
   control.consumers_seen.store(0, std::memory_order_relaxed);
   control.creator.store(0, std::memory_order_relaxed);  // who opens it now is no creator
-  control.flags.fetch_and(~std::uint32_t{kClosed}, std::memory_order_seq_cst);
+  control.flags.fetch_and(~std::uint32_t{kClosed | kDraining}, std::memory_order_seq_cst);
 }
 
 // A fact that anybody can see at any time, not an event that a death could swallow.

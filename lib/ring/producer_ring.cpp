@@ -99,20 +99,25 @@ bool ProducerRing::own(std::uint32_t index) {
     lane.control->owner.store(0, std::memory_order_release);
     return false;
   }
-  const Position head = lane.control->head.load(std::memory_order_relaxed);
-  const Position tail = lane.control->tail.load(std::memory_order_relaxed);
-  bool sound = tail - head <= lane.slot_count();
+  bool sound = false;
   try {
-    sound = sound && ring_.adopt(lane, head, tail);
+    sound = read_lane(lane);
   } catch (...) {  // no memory
     lane.control->owner.store(0, std::memory_order_release);
     throw;
   }
-  if (!sound) {
-    lane.control->owner.store(0, std::memory_order_release);
+  if (!sound) lane.control->owner.store(0, std::memory_order_release);
+  return sound;
+}
+
+// What a lane of ours holds by now. False when it cannot be true.
+bool ProducerRing::read_lane(const LaneView& lane) {
+  const Position head = lane.control->head.load(std::memory_order_relaxed);
+  const Position tail = lane.control->tail.load(std::memory_order_relaxed);
+  if (tail - head > lane.slot_count() || !ring_.adopt(lane, head, tail)) {
     control_->corrupt.fetch_add(1, std::memory_order_relaxed);
     note_event(
-        {.kind = EventKind::corrupt, .item_id = item_id(index, head), .queue = segment().name()});
+        {.kind = EventKind::corrupt, .item_id = item_id(lane.index, head), .queue = segment().name()});
     deliver_events();
     return false;
   }
@@ -137,7 +142,7 @@ void ProducerCore::end(bool failed, std::string_view text) noexcept {
     return;
   }
   const std::shared_ptr<Segment> segment = attachment.shared_segment();
-  if (failed) {
+  if (failed && !ring.told_to_end_) {
     record_failure(*segment, kFailureFailed,
                    segment->extra(attachment.index()).pid.load(std::memory_order_relaxed),
                    text.data(), text.size());

@@ -17,6 +17,10 @@ class ProducerRing final : public ProducerCore {
   /// Takes a lane for a registered producer: a drained one, a new one, or one that still has items
   /// of a former owner. Errors: NoSpace "needs N, has M", Corrupt.
   explicit ProducerRing(Attachment attachment);
+  /// Of an endpoint whose byte this process has locked already: goes on where its former owner
+  /// ended (T40). Errors: as above.
+  struct Succeed {};
+  ProducerRing(Attachment attachment, Succeed);
   ~ProducerRing() { end(false, {}); }
 
   Attachment& attachment() noexcept { return attachment_; }
@@ -27,6 +31,12 @@ class ProducerRing final : public ProducerCore {
   Segment& segment() const noexcept { return attachment_.segment(); }
   /// In a child that has adopted the endpoint: this process is its owner now.
   void rebind() noexcept;
+  /// In a process that has locked the endpoint's byte: goes on in its lane, at the tail (T40).
+  void resume();
+  /// Its puts go on while the queue is drained.
+  void go_on() noexcept;
+  void require_no_leases() const noexcept {}
+  void settle() noexcept { drop_stage(); }
   /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives
   /// on.
   void surrender() noexcept;
@@ -38,6 +48,7 @@ class ProducerRing final : public ProducerCore {
   bool take_existing(bool drained_only);
   bool take_new();
   bool own(std::uint32_t lane);
+  bool read_lane(const LaneView& lane);
   bool lane_is_drained(const LaneView& lane) const noexcept;
 
   void require_fits(std::uint64_t bytes) const;
@@ -46,6 +57,7 @@ class ProducerRing final : public ProducerCore {
   Status place(Position position, std::uint64_t bytes, DeadlineNs deadline, std::byte*& to);
   Status wait_until_free(DeadlineNs deadline, std::uint64_t ring_need, std::uint64_t& at);
   bool room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept;
+  Status refusal() noexcept;
   Status outcome() noexcept;
   void release_own_batch();
   void free_unstamped_head() noexcept;
@@ -55,6 +67,7 @@ class ProducerRing final : public ProducerCore {
   ByteRing ring_;
   Tender tender_;
   std::int64_t stuck_since_ns_ = 0;
+  bool told_to_end_ = false;  ///< a put was refused because the queue is drained
 };
 
 }  // namespace iq::detail

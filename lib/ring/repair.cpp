@@ -264,6 +264,11 @@ bool repair_endpoint(Segment& segment, std::uint32_t endpoint) {
   return repaired;
 }
 
+bool repair_predecessor(Segment& segment, std::uint32_t endpoint) noexcept {
+  IQ_KILL_POINT(repair_begin);
+  return ConsumerRepair(segment, endpoint).repair_all();
+}
+
 void record_failure(Segment& segment, std::uint64_t kind, int pid, const char* text,
                     std::size_t text_bytes) noexcept {
   Control& control = segment.control();

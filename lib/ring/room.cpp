@@ -71,9 +71,22 @@ bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept
   return found.has_value();
 }
 
-Status ProducerRing::outcome() noexcept {
-  const std::uint32_t flags = control_->flags.load(std::memory_order_acquire);
+// T42: a queue that is drained takes no more, but from those who work between two queues.
+Status ProducerRing::refusal() noexcept {
+  const std::uint32_t flags = control_->flags.load(std::memory_order_relaxed);
   if ((flags & kStopped) != 0) return Status::stopped;
+  if ((flags & kDraining) == 0) return Status::ok;
+  if (segment().extra(attachment_.index()).goes_on.load(std::memory_order_relaxed) != 0) {
+    return Status::ok;
+  }
+  told_to_end_ = true;
+  return Status::closed;
+}
+
+Status ProducerRing::outcome() noexcept {
+  const Status refused = refusal();
+  if (refused != Status::ok) return refused;
+  const std::uint32_t flags = control_->flags.load(std::memory_order_acquire);
   if ((flags & kClosed) != 0 && consumers_gone(segment())) return Status::no_consumers;
   return Status::ok;
 }
@@ -82,11 +95,12 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
                                      std::uint64_t& at) {
   for (bool first = true;; first = false) {
     // A producer that was stopped has no room, whatever the lane says.
-    if ((control_->flags.load(std::memory_order_relaxed) & kStopped) != 0) return Status::stopped;
+    Status status = refusal();
+    if (status != Status::ok) return status;
     refresh_room();
     if (room_for(ring_need, at)) return Status::ok;
     if (staged_ != 0 && head_ == tail_) refuse_stage();
-    const Status status = outcome();
+    status = outcome();
     if (status != Status::ok) return status;
     const std::int64_t now = now_ns();
     if (deadline == kAtOnce || now >= deadline) {
@@ -201,9 +215,9 @@ Status ProducerRing::place(Position position, std::uint64_t bytes, DeadlineNs de
                            std::byte*& to) {
   const bool inline_payload = bytes <= lane_.slot_bytes - kSlotHeaderBytes;
   std::uint64_t at = 0;
-  const bool stopped = (control_->flags.load(std::memory_order_relaxed) & kStopped) != 0;
+  const bool refused = (control_->flags.load(std::memory_order_relaxed) & kPutsRefused) != 0;
   const std::uint64_t need = inline_payload ? kNoRingNeed : bytes;
-  if (stopped || !room_for(need, at)) {
+  if (refused || !room_for(need, at)) {
     const Status status = wait_until_free(deadline, need, at);
     if (status != Status::ok) return status;
   }
@@ -240,6 +254,10 @@ void ProducerCore::raise(Status status) const {
       }
       throw Stopped(fmt::format("put on {}: it was stopped. Nothing was appended", name));
     }
+    case Status::closed:
+      throw Closed(fmt::format("put on {}: a signal asked its program to end, so what is queued is "
+                               "finished and nothing new is taken. Nothing was appended; return",
+                               name));
     default: throw Closed(fmt::format("put on {}: {}", name, to_string(status)));
   }
 }

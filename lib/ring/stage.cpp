@@ -34,9 +34,9 @@ Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::b
   const Position position = tail_ + staged_;
   Status status = Status::ok;
   if (ring.segment().header().in_place != 0) {
-    const bool stopped = (control_->flags.load(std::memory_order_relaxed) & kStopped) != 0;
+    const bool refused = (control_->flags.load(std::memory_order_relaxed) & kPutsRefused) != 0;
     std::uint64_t at = 0;
-    if (stopped || !ring.room_for(kNoRingNeed, at)) {
+    if (refused || !ring.room_for(kNoRingNeed, at)) {
       status = ring.wait_until_free(deadline_ns, kNoRingNeed, at);
     }
     to = lane_.slot(position);

@@ -33,12 +33,20 @@ std::uint32_t sweep(Segment& segment, std::uint32_t first, std::uint32_t count);
 /// released, the endpoint is free again. False when it is alive or somebody else repairs it.
 bool repair_endpoint(Segment& segment, std::uint32_t endpoint);
 
+/// Gives back what the dead predecessor of an endpoint had, for the heir that holds its byte. False
+/// when a lane moved too fast: to be tried again. T40
+bool repair_predecessor(Segment& segment, std::uint32_t endpoint) noexcept;
+
 /// Notes that a producer died or failed, if it is the first. T27.
 void record_failure(Segment& segment, std::uint64_t kind, int pid, const char* text,
                     std::size_t text_bytes) noexcept;
 
 /// Closes the queue to producers and wakes everybody. False when it was closed already. T28.
 bool close_queue(Segment& segment) noexcept;
+
+/// Closes the queue and refuses further puts, but of endpoints that go on: what is queued is
+/// finished. T42
+void drain_queue(Segment& segment) noexcept;
 
 /// Opens a closed queue again. The caller holds every other endpoint byte: it is alone. T31
 void reopen_queue(Segment& segment) noexcept;

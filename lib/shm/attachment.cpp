@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "iq/detail/kill_point.hpp"
 #include "iq/detail/limit.hpp"
@@ -49,6 +50,13 @@ bool is_marked_closed(const Segment& segment) noexcept {
                   segment.description()));
 }
 
+[[noreturn]] void refuse_adoption(const Segment& segment) {
+  throw WrongProcess(
+      fmt::format("cannot adopt an endpoint of {}: its former owner closed it, ended, or handed it "
+                  "to another process. Get a new endpoint",
+                  segment.description()));
+}
+
 // The endpoint's byte is ours: T19, FREE -> LIVE. False when the queue was closed to producers.
 bool register_live(Segment& segment, std::uint32_t index, const Life& life, bool even_closed) {
   Control& control = segment.control();
@@ -63,6 +71,8 @@ bool register_live(Segment& segment, std::uint32_t index, const Life& life, bool
   extra.handover_lane.store(0, std::memory_order_relaxed);
   extra.handover_item.store(0, std::memory_order_relaxed);
   extra.relay_from.store(0, std::memory_order_relaxed);
+  extra.token.store(0, std::memory_order_relaxed);
+  extra.goes_on.store(0, std::memory_order_relaxed);
   raise_to(control.endpoints_used, index + 1);
   IQ_KILL_POINT(attach_before_live);
   // P8: LIVE is ordered before the look at `closed`, which close() orders before a checker's scan.
@@ -127,25 +137,71 @@ void Attachment::detach() noexcept {
   segment_.reset();
 }
 
-void Attachment::adopt() {
-  if (in_this_process()) return;
-  const std::uint64_t owner = endpoint_byte(index_);
-  for (const std::uint64_t byte : {owner + 1, owner}) {
-    std::optional<PinnedLock> lock = PinnedLock::try_lock(segment_->lock_file(), byte, 1);
+bool Attachment::try_adopt() {
+  if (in_this_process()) return true;
+  for (const std::uint64_t byte : {std::uint64_t{1}, std::uint64_t{0}}) {
+    std::optional<PinnedLock> lock =
+        PinnedLock::try_lock(segment_->lock_file(), endpoint_byte(index_) + byte, 1);
     if (!lock) continue;
-    const Life life = Life::unpack(segment_->life(index_).load(std::memory_order_acquire));
-    if (!life.live || life.role != role_ || life.incarnation != incarnation_) break;
+    if (!is_registered()) refuse_adoption(*segment_);
     lock_ = std::move(*lock);
-    generation_ = process_generation();
+    byte_ = byte;
+    former_generation_ = std::exchange(generation_, process_generation());
     EndpointExtra& extra = segment_->extra(index_);
     extra.pid.store(process_id(), std::memory_order_relaxed);
     extra.pid_namespace.store(pid_namespace(), std::memory_order_relaxed);
-    return;
+    IQ_KILL_POINT(adopt_after_lock);
+    return true;
   }
-  throw WrongProcess(
-      fmt::format("cannot adopt an endpoint of {}: its former owner closed it, ended, or handed it "
-                  "to another process. Get a new endpoint",
-                  segment_->description()));
+  return false;
+}
+
+void Attachment::adopt() {
+  if (!try_adopt()) refuse_adoption(*segment_);
+}
+
+void Attachment::unadopt() noexcept {
+  lock_.release();
+  generation_ = former_generation_;
+}
+
+Attachment Attachment::of_token(std::shared_ptr<Segment> segment, std::uint32_t index,
+                                std::uint32_t incarnation, Role role, std::uint64_t token) {
+  Attachment made;
+  made.segment_ = std::move(segment);
+  made.index_ = index;
+  made.incarnation_ = incarnation;
+  made.role_ = role;
+  made.token_ = token;
+  return made;
+}
+
+void Attachment::mark_token(std::uint64_t token) noexcept {
+  token_ = token;
+  segment_->extra(index_).token.store(token, std::memory_order_release);  // T41
+  IQ_KILL_POINT(token_after_mark);
+}
+
+bool Attachment::use_token() noexcept {
+  std::uint64_t waits = token_;
+  const bool used = token_ != 0 && segment_->extra(index_).token.compare_exchange_strong(
+                                       waits, 0, std::memory_order_acq_rel);  // T41
+  IQ_KILL_POINT(token_after_use);
+  return used;
+}
+
+bool Attachment::is_unused() const noexcept {
+  return token_ != 0 && is_registered() &&
+         segment_->extra(index_).token.load(std::memory_order_acquire) == token_;
+}
+
+bool Attachment::is_registered() const noexcept {
+  const Life life = Life::unpack(segment_->life(index_).load(std::memory_order_acquire));
+  return life.live && life.role == role_ && life.incarnation == incarnation_;
+}
+
+Held Attachment::other_byte() const noexcept {
+  return probe_lock(segment_->lock_file(), endpoint_byte(index_) + (byte_ ^ 1), 1);
 }
 
 void Attachment::surrender() noexcept {

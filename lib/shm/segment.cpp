@@ -169,10 +169,13 @@ void Segment::require_openable(int fd, const std::string& name) {
 
 std::shared_ptr<Segment> Segment::open_named(const std::string& name) {
   std::optional<Fd> file = iq::detail::open_named(name);
-  if (!file) return nullptr;
-  const SegmentHeader header = read_header(file->get(), name);
+  return file ? open_file(std::move(*file), name) : nullptr;
+}
+
+std::shared_ptr<Segment> Segment::open_file(Fd file, const std::string& name) {
+  const SegmentHeader header = read_header(file.get(), name);
   require_sizes(header, name);
-  std::shared_ptr<Segment> segment(new Segment(std::move(*file), name, header));
+  std::shared_ptr<Segment> segment(new Segment(std::move(file), name, header));
   if (!register_asymmetric_fence()) segment->control().flags.fetch_or(kNeedFence);  // T25
   return known(std::move(segment));
 }

@@ -57,6 +57,8 @@ class Segment {
   static void require_openable(int fd, const std::string& name);
   /// The version of the format, whatever it is. Errors: Corrupt when there is no queue in the file.
   static std::uint32_t read_version(int fd, const std::string& name);
+  /// The segment in an open file; `name` is empty for an anonymous one. Errors: as above.
+  static std::shared_ptr<Segment> open_file(Fd file, const std::string& name);
 
   /// Gives the segment its name. False when the name is taken.
   bool link();

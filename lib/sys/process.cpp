@@ -63,6 +63,8 @@ std::string process_name(int pid) {
   return std::string(text);
 }
 
+int parent_process_id() noexcept { return static_cast<int>(::getppid()); }
+
 std::uint64_t current_thread_tag() noexcept {
   static thread_local char place;
   return (reinterpret_cast<std::uintptr_t>(&place) ^ process_generation() << 1) | 1;

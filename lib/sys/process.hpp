@@ -8,6 +8,7 @@
 namespace iq::detail {
 
 int process_id() noexcept;
+int parent_process_id() noexcept;
 
 /// Tells pid namespaces apart: a pid means something only within its own. 0: /proc says nothing.
 std::uint64_t pid_namespace() noexcept;

@@ -1,7 +1,7 @@
 // What the processes of a group tell each other: one message per packet of a SOCK_SEQPACKET socket.
 //
-//   worker -> supervisor   ready, returned, threw
-//   supervisor -> parent   the same relayed; fork_failed, ended
+//   worker -> supervisor   ready, returned, threw, not_executed
+//   supervisor -> parent   the same relayed; held, fork_failed, ready of programs, replaced, ended
 //   parent -> supervisor   Command
 #pragma once
 
@@ -19,7 +19,10 @@ enum class ReportKind : std::uint32_t {
   returned,     ///< its function returned and its stdio is flushed
   threw,        ///< an exception left its function
   fork_failed,  ///< the supervisor could not start this worker and has given up on later ones
-  ended,        ///< the supervisor has reaped it; the last word about this attempt
+  ended,        ///< the supervisor has reaped it; the last word about this worker
+  held,         ///< the supervisor holds all endpoints, and waits for Order::begin
+  not_executed, ///< the program could not be run
+  replaced,     ///< it died, and another process has its place
 };
 
 /// The fixed part of a report; the exception's type and text follow it.
@@ -27,9 +30,10 @@ struct ReportHead {
   ReportKind kind = ReportKind::ready;
   std::int32_t worker = 0;
   std::uint32_t attempt = 0;     ///< 0 for the first process with this number
-  std::int32_t pid = 0;
+  std::int32_t pid = 0;          ///< replaced: of the new process
   std::int32_t status = 0;       ///< ended: as waitpid gives it
-  std::int32_t error = 0;        ///< fork_failed: errno; threw: iq::Errc, 0 for other exceptions
+  std::int32_t error = 0;        ///< fork_failed, not_executed: errno; threw: iq::Errc or 0;
+                                 ///< ended: 1 when a program has not used a token
   std::int64_t at_ns = 0;        ///< when the supervisor heard of it, monotonic
   std::uint32_t type_bytes = 0;
   std::uint32_t text_bytes = 0;
@@ -44,8 +48,14 @@ struct Report {
 inline constexpr std::size_t kMaxTypeBytes = 256;
 inline constexpr std::size_t kMaxTextBytes = 1024;
 
-/// Send `signal` to every worker that has not been reaped.
+enum class Order : std::int32_t {
+  signal,         ///< send `signal` to every worker that has not been reaped
+  begin,          ///< start the workers: the parent has let go of their endpoints
+  no_more_heirs,  ///< replace nobody from now on
+};
+
 struct Command {
+  Order order = Order::signal;
   std::int32_t signal = 0;
 };
 

@@ -7,76 +7,42 @@
 // reused pid.
 // It never waits for the parent to listen: reports that do not fit into the socket wait in a queue
 // here, so that the parent's death is always noticed.
-// It keeps the clean copy of the function and its captures that a replacement would start from.
-#include "work/supervisor.hpp"
+// It keeps the clean copy of the function and its captures that a replacement starts from.
+#include "work/supervisor_process.hpp"
 
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <deque>
-#include <optional>
-#include <vector>
+#include <utility>
 
 #include "base/clock.hpp"
-#include "work/report.hpp"
 
 namespace iq::detail {
 namespace {
 
 constexpr int kNoPidfdPollMs = 100;
 
-class Supervisor {
- public:
-  explicit Supervisor(SupervisorStart&& start) : start_(std::move(start)) {
-    workers_.resize(static_cast<std::size_t>(start_.count));
+}  // namespace
+
+Supervisor::Supervisor(SupervisorStart&& start) : start_(std::move(start)) {
+  workers_.resize(static_cast<std::size_t>(start_.plan->count));
+}
+
+void Supervisor::run() {
+  begun_ = true;
+  if (!prepare()) {
+    add_fork_failure(0, errno);
+  } else if (holds()) {
+    hold_endpoints();
+  } else {
+    start_all();
   }
-
-  void run() {
-    if (!prepare()) {
-      add_fork_failure(0, errno);
-    } else {
-      start_all();
-    }
-    while (living_ > 0 || !pending_.empty()) turn();
-  }
-
-  void kill_all(int signal) noexcept {
-    for (const Worker& worker : workers_) {
-      if (worker.pid > 0) ::kill(worker.pid, signal);
-    }
-  }
-
- private:
-  struct Worker {
-    pid_t pid = 0;  // 0: not started, or reaped
-    std::uint32_t attempt = 0;
-  };
-
-  bool prepare();
-  void start_all();
-  pid_t start_one(int number, std::uint32_t attempt);
-  void turn();
-  void relay_reports();
-  void reap();
-  void obey();
-  void send_pending();
-  void add_fork_failure(int number, int error);
-  void add(Report report);
-  bool parent_is_gone(bool pidfd_says_so) const noexcept;
-  [[noreturn]] void follow_parent() noexcept;
-
-  SupervisorStart start_;
-  std::vector<Worker> workers_;
-  int living_ = 0;
-  std::deque<Report> pending_;  // not yet accepted by the socket
-  std::optional<SocketPair> reports_;  // near: read here; far: written by the workers
-  Fd child_signals_;
-};
+  while (!begun_ || living_ > 0 || !pending_.empty()) turn();
+}
 
 bool Supervisor::prepare() {
   // The program may ignore SIGCHLD, and its children with it: then no status could be collected.
@@ -93,27 +59,6 @@ bool Supervisor::prepare() {
   reports_->near = std::move(reports_->near).moved_high();
   reports_->far = std::move(reports_->far).moved_high();
   return true;
-}
-
-void Supervisor::start_all() {
-  for (int number = 0; number < start_.count; ++number) {
-    const pid_t pid = start_one(number, 0);
-    if (pid < 0) return add_fork_failure(number, errno);
-    workers_[static_cast<std::size_t>(number)] = {pid, 0};
-    ++living_;
-  }
-}
-
-pid_t Supervisor::start_one(int number, std::uint32_t attempt) {
-  const pid_t self = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid != 0) return pid;
-  // Only what is the supervisor's is closed; this copy of the object is never destroyed.
-  start_.control.reset();
-  start_.parent.reset();
-  child_signals_.reset();
-  reports_->near.reset();
-  run_worker({start_.job, number, attempt, reports_->far.get(), self, &start_.signals});
 }
 
 void Supervisor::turn() {
@@ -145,28 +90,15 @@ void Supervisor::follow_parent() noexcept {
 
 void Supervisor::relay_reports() {
   Report report;
-  while (receive_report(reports_->near.get(), report) == Transfer::ok) add(std::move(report));
-}
-
-void Supervisor::reap() {
-  signalfd_siginfo ignored;
-  while (::read(child_signals_.get(), &ignored, sizeof ignored) > 0) {
-  }
-  int status = 0;
-  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-      if (workers_[i].pid != pid) continue;
-      relay_reports();  // what it said comes before its end
-      Report ended;
-      ended.head.kind = ReportKind::ended;
-      ended.head.worker = static_cast<std::int32_t>(i);
-      ended.head.attempt = workers_[i].attempt;
-      ended.head.pid = pid;
-      ended.head.status = status;
-      add(std::move(ended));
-      workers_[i].pid = 0;
-      --living_;
+  while (receive_report(reports_->near.get(), report) == Transfer::ok) {
+    const auto number = static_cast<std::size_t>(report.head.worker);
+    if (number < workers_.size() && report.head.attempt == workers_[number].attempt) {
+      Worker& worker = workers_[number];
+      worker.returned |= report.head.kind == ReportKind::returned;
+      worker.threw |= report.head.kind == ReportKind::threw;
+      if (report.head.kind == ReportKind::not_executed) worker.not_executed = report.head.error;
     }
+    add(std::move(report));
   }
 }
 
@@ -179,18 +111,18 @@ void Supervisor::obey() {
       // The parent lives but has lost its end, e.g. by exec: nobody is left to report to.
       start_.control.reset();
       pending_.clear();
+      begun_ = true;
       return;
     }
-    kill_all(command.signal);
+    switch (command.order) {
+      case Order::signal: kill_all(command.signal); break;
+      case Order::begin:
+        begun_ = true;
+        start_all();
+        break;
+      case Order::no_more_heirs: no_more_heirs_ = true; break;
+    }
   }
-}
-
-void Supervisor::add_fork_failure(int number, int error) {
-  Report failed;
-  failed.head.kind = ReportKind::fork_failed;
-  failed.head.worker = number;
-  failed.head.error = error;
-  add(std::move(failed));
 }
 
 void Supervisor::add(Report report) {
@@ -210,8 +142,6 @@ void Supervisor::send_pending() {
     pending_.pop_front();
   }
 }
-
-}  // namespace
 
 void supervise(SupervisorStart start) noexcept {
   drop_inherited_output();

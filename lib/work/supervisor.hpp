@@ -10,7 +10,7 @@ namespace iq::detail {
 
 struct SupervisorStart {
   WorkerJob* job = nullptr;
-  int count = 0;
+  const WorkerPlan* plan = nullptr;
   Fd control;      ///< packet socket to the parent: reports out, commands in
   Fd parent;       ///< pidfd of the parent, opened by the parent itself; may be absent
   pid_t parent_pid = 0;  ///< stands in for an absent pidfd

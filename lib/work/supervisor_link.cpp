@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "sys/signal_watch.hpp"
 #include "work/supervisor.hpp"
 #include "sys/system_error.hpp"
 
@@ -35,9 +36,11 @@ bool is_consequence(std::int32_t error) noexcept {
   }
 }
 
-/// One wait for any of the links, then listens to all. At most until the deadline.
-void turn(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns) {
+/// One wait for any of the links or `other`, at most until the deadline; then listens to all. True
+/// when it was `other`.
+bool turn(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns, int other = -1) {
   std::vector<pollfd> events;
+  events.push_back({other, POLLIN, 0});
   DeadlineNs wake_ns = deadline_ns;
   for (const SupervisorLink* link : links) {
     if (link->ended()) continue;
@@ -51,6 +54,7 @@ void turn(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns) {
   }
   ::ppoll(events.data(), events.size(), wake_ns == kForever ? nullptr : &left, nullptr);
   for (SupervisorLink* link : links) link->listen();
+  return events.front().revents != 0;
 }
 
 /// All signals off, so that a handler of the program never runs in the supervisor.
@@ -72,12 +76,13 @@ class BlockedSignals {
 
 }  // namespace
 
-SupervisorLink::SupervisorLink(int count, const std::string& role) : role_(role) {
-  workers_.resize(static_cast<std::size_t>(count));
-  for (int number = 0; number < count; ++number) {
+SupervisorLink::SupervisorLink(const WorkerPlan& plan) : role_(plan.role) {
+  workers_.resize(static_cast<std::size_t>(plan.count));
+  for (int number = 0; number < plan.count; ++number) {
     WorkerOutcome& outcome = workers_[static_cast<std::size_t>(number)].outcome;
     outcome.worker = number;
-    outcome.role = role;
+    outcome.role = plan.role;
+    outcome.program = plan.program;
   }
   unsettled_ = workers_.size();
 }
@@ -94,10 +99,10 @@ SupervisorLink::~SupervisorLink() {
   reap_supervisor(0);
 }
 
-void SupervisorLink::start(WorkerJob& job, const StopGrace& grace) {
+void SupervisorLink::start(WorkerJob& job, const WorkerPlan& plan, const StopGrace& grace) {
   flush_stdio();
   job_ = &job;
-  if (!fork_supervisor(job)) {
+  if (!fork_supervisor(job, plan)) {
     fork_error_ = errno;
     for (WorkerRecord& record : workers_) settle(record, /*adopted=*/false);
     ended_ = true;
@@ -107,19 +112,21 @@ void SupervisorLink::start(WorkerJob& job, const StopGrace& grace) {
   if (fork_error_ != 0) throw_refused(grace);
 }
 
-bool SupervisorLink::fork_supervisor(WorkerJob& job) {
+bool SupervisorLink::fork_supervisor(WorkerJob& job, const WorkerPlan& plan) {
   std::optional<SocketPair> sockets = make_socket_pair();
   if (!sockets) return false;
   Fd near = std::move(sockets->near);
   near = std::move(near).moved_high();  // assigned, so that the low number is closed already
   SupervisorStart start;
   start.job = &job;
-  start.count = static_cast<int>(workers_.size());
+  start.plan = &plan;
   start.control = std::move(sockets->far);
   start.control = std::move(start.control).moved_high();
   start.parent_pid = ::getpid();
   start.parent = open_pidfd(start.parent_pid);
   ::sigaction(SIGCHLD, nullptr, &start.signals.child);
+  start.signals.interrupt = program_action(SIGINT);
+  start.signals.terminate = program_action(SIGTERM);
 
   const BlockedSignals blocked;
   start.signals.mask = blocked.before();
@@ -176,6 +183,7 @@ void SupervisorLink::listen() {
 
 void SupervisorLink::apply(Report& report) {
   const ReportHead& head = report.head;
+  if (head.kind == ReportKind::held) return begin();
   if (head.worker < 0 || static_cast<std::size_t>(head.worker) >= workers_.size()) return;
   WorkerRecord& record = workers_[static_cast<std::size_t>(head.worker)];
   switch (head.kind) {
@@ -192,8 +200,29 @@ void SupervisorLink::apply(Report& report) {
       record.failed_at_ns = head.at_ns;
       break;
     case ReportKind::fork_failed: apply_fork_failure(head); break;
+    case ReportKind::not_executed:
+      record.outcome.end = WorkerEnd::not_executed;
+      record.outcome.error_number = head.error;
+      record.failed_at_ns = head.at_ns;
+      break;
+    case ReportKind::replaced: apply_replacement(record, head); break;
     case ReportKind::ended: apply_end(record, head); break;
+    case ReportKind::held: break;
   }
+}
+
+// The supervisor holds every endpoint: ours are let go, and only then do the workers come for them.
+void SupervisorLink::begin() {
+  if (job_ == nullptr) return;
+  for (const WorkerRecord& record : workers_) job_->surrender(record.outcome.worker);
+  surrendered_ = true;
+  send_command(control_.get(), Command{Order::begin, 0});
+}
+
+void SupervisorLink::apply_replacement(WorkerRecord& record, const ReportHead& head) {
+  record.outcome.pid = head.pid;
+  record.outcome.restarts = static_cast<int>(head.attempt);
+  record.said_returned = false;
 }
 
 void SupervisorLink::apply_end(WorkerRecord& record, const ReportHead& head) {
@@ -206,8 +235,12 @@ void SupervisorLink::apply_end(WorkerRecord& record, const ReportHead& head) {
   } else {
     outcome.exit_code = WEXITSTATUS(head.status);
   }
-  if (outcome.end != WorkerEnd::threw) {  // else that is what it died of
-    const WorkerEnd by_itself = record.said_returned ? WorkerEnd::returned : WorkerEnd::exited;
+  outcome.ignored_token = head.error != 0;
+  if (outcome.end == WorkerEnd::running) {  // else that is what it died of
+    const bool returned = outcome.program.empty()
+                              ? record.said_returned
+                              : outcome.exit_code == 0 && !outcome.ignored_token;
+    const WorkerEnd by_itself = returned ? WorkerEnd::returned : WorkerEnd::exited;
     outcome.end = outcome.signal != 0 ? WorkerEnd::killed : by_itself;
   }
   settle(record, /*adopted=*/false);
@@ -228,6 +261,7 @@ void SupervisorLink::settle(WorkerRecord& record, bool adopted) {
   record.settled = true;
   --unsettled_;
   if (job_ == nullptr) return;
+  if (surrendered_) return;
   if (adopted) return job_->surrender(record.outcome.worker);
   if (record.outcome.end == WorkerEnd::running) record.outcome.end = WorkerEnd::never_started;
   job_->fail(record.outcome.worker,
@@ -270,7 +304,11 @@ bool SupervisorLink::supervisor_is_gone() noexcept {
 }
 
 void SupervisorLink::signal_workers(int signal) noexcept {
-  if (control_) send_command(control_.get(), Command{signal});
+  if (control_) send_command(control_.get(), Command{Order::signal, signal});
+}
+
+void SupervisorLink::end_restarts() noexcept {
+  if (control_) send_command(control_.get(), Command{Order::no_more_heirs, 0});
 }
 
 void SupervisorLink::add_events(std::vector<pollfd>& events) const {
@@ -278,20 +316,23 @@ void SupervisorLink::add_events(std::vector<pollfd>& events) const {
   events.push_back({pidfd_.get(), POLLIN, 0});
 }
 
-bool wait_for_end(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns) {
+bool wait_for_end(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns, int other) {
   const auto all_ended = [&links] {
     return std::all_of(links.begin(), links.end(), [](const auto* link) { return link->ended(); });
   };
   for (SupervisorLink* link : links) link->listen();
   while (!all_ended()) {
     if (deadline_ns != kForever && now_ns() >= deadline_ns) return false;
-    turn(links, deadline_ns);
+    if (turn(links, deadline_ns, other)) return false;
   }
   return true;
 }
 
 void stop_links(const std::vector<SupervisorLink*>& links, const StopGrace& grace) {
-  for (SupervisorLink* link : links) link->signal_workers(SIGTERM);
+  for (SupervisorLink* link : links) {
+    link->end_restarts();
+    link->signal_workers(SIGTERM);
+  }
   if (wait_for_end(links, now_ns() + grace.after_term_ns)) return;
   for (SupervisorLink* link : links) link->signal_workers(SIGKILL);
   wait_for_end(links, now_ns() + grace.after_kill_ns);

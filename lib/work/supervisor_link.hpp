@@ -32,15 +32,16 @@ struct StopGrace {
 /// Threads: one at a time. Processes: the one that called start().
 class SupervisorLink {
  public:
-  SupervisorLink(int count, const std::string& role);
+  explicit SupervisorLink(const WorkerPlan& plan);
   SupervisorLink(const SupervisorLink&) = delete;
   SupervisorLink& operator=(const SupervisorLink&) = delete;
   /// Kills a supervisor that has not ended, and its workers with it.
   ~SupervisorLink();
 
   /// Forks the supervisor and returns when each worker has adopted its endpoints or has ended.
+  /// `plan` is the constructor's.
   /// Errors: SystemError when a process was refused; then everything that started has ended.
-  void start(WorkerJob& job, const StopGrace& grace);
+  void start(WorkerJob& job, const WorkerPlan& plan, const StopGrace& grace);
 
   /// Takes in what has arrived. Never waits.
   void listen();
@@ -49,6 +50,8 @@ class SupervisorLink {
   bool ended() const noexcept { return ended_; }
 
   void signal_workers(int signal) noexcept;
+  /// Who dies from now on is not replaced.
+  void end_restarts() noexcept;
 
   const std::vector<WorkerRecord>& workers() const noexcept { return workers_; }
 
@@ -56,11 +59,13 @@ class SupervisorLink {
   bool has_pidfd() const noexcept { return static_cast<bool>(pidfd_); }
 
  private:
-  bool fork_supervisor(WorkerJob& job);
+  bool fork_supervisor(WorkerJob& job, const WorkerPlan& plan);
   void await_settled();
   void apply(Report& report);
   void apply_end(WorkerRecord& record, const ReportHead& head);
   void apply_fork_failure(const ReportHead& head);
+  void apply_replacement(WorkerRecord& record, const ReportHead& head);
+  void begin();
   void settle(WorkerRecord& record, bool adopted);
   void supervisor_ended();
   bool reap_supervisor(int options) noexcept;
@@ -75,13 +80,16 @@ class SupervisorLink {
   pid_t pid_ = 0;
   Fd pidfd_;
   Fd control_;
+  bool surrendered_ = false;  // all endpoints, to the supervisor
   bool ended_ = false;
 };
 
 using SupervisorLinks = std::vector<std::unique_ptr<SupervisorLink>>;
 
-/// Listens to the links until all have ended; false when the deadline passed first.
-bool wait_for_end(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns);
+/// Listens to the links until all have ended; false when the deadline passed first, or `other` (a
+/// descriptor, -1 for none) has become readable.
+bool wait_for_end(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns,
+                  int other = -1);
 
 /// TERM, then KILL. Returns when all have ended; what outlives both graces goes with its link.
 void stop_links(const std::vector<SupervisorLink*>& links, const StopGrace& grace);

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <tuple>
 
+#include "sys/system_error.hpp"
+
 namespace iq::detail {
 namespace {
 
@@ -29,9 +31,17 @@ std::string end_text(const WorkerOutcome& outcome) {
       return "threw " + outcome.exception_type + separator + outcome.exception_text;
     }
     case WorkerEnd::exited:
+      if (outcome.ignored_token) {
+        return fmt::format("ended with code {} without using its token: call from_token() on its "
+                           "last arguments",
+                           outcome.exit_code);
+      }
+      if (!outcome.program.empty()) return fmt::format("ended with code {}", outcome.exit_code);
       return fmt::format("exited with code {} before its function returned", outcome.exit_code);
     case WorkerEnd::killed: return "was killed by " + signal_text(outcome.signal);
     case WorkerEnd::lost: return "was lost: its supervisor process was killed";
+    case WorkerEnd::not_executed:
+      return "could not be run: " + errno_text(outcome.error_number);
     case WorkerEnd::never_started: return "never started";
   }
   return "?";
@@ -41,7 +51,13 @@ std::string end_text(const WorkerOutcome& outcome) {
 
 std::string describe(const WorkerOutcome& outcome) {
   const std::string pid = outcome.pid > 0 ? fmt::format("pid {}, ", outcome.pid) : "";
-  return fmt::format("worker {} ({}{}) {}", outcome.worker, pid, outcome.role, end_text(outcome));
+  const std::string name = outcome.program.empty() ? fmt::format("worker {}", outcome.worker)
+                                                   : fmt::format("program {}", outcome.program);
+  const std::string after =
+      outcome.restarts == 0 ? ""
+                            : fmt::format(", restarted {} time{} before", outcome.restarts,
+                                          outcome.restarts == 1 ? "" : "s");
+  return fmt::format("{} ({}{}) {}{}", name, pid, outcome.role, end_text(outcome), after);
 }
 
 std::optional<WorkerFailed> worker_failure(const std::vector<const WorkerRecord*>& workers) {

@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <utility>
 
+#include "work/program_job.hpp"
 #include "work/worker_crew.hpp"
 #include "work/worker_failed.hpp"
 
@@ -38,6 +40,42 @@ void WorkerCrew::close_queues() {
     const std::function<void()> close = std::move(closers.back());
     closers.pop_back();
     close();
+  }
+}
+
+void WorkerCrew::take_queues(WorkerPlan& plan) {
+  const auto move_all = [](auto& from, auto& to) {
+    for (auto& action : from) to.push_back(std::move(action));
+  };
+  move_all(plan.closers, closers);
+  move_all(plan.stoppers, stoppers);
+  move_all(plan.drainers, drainers);
+}
+
+// The first signal: what is queued is finished. The second: at once.
+void WorkerCrew::heed(const SignalsSeen& seen) {
+  const unsigned before = signals.all();
+  signals.interrupts += seen.interrupts;
+  signals.terminations += seen.terminations;
+  if (before == 0 && signals.all() >= 1) {
+    for (const auto& drain : drainers) drain();
+  }
+  if (before <= 1 && signals.all() >= 2) {
+    for (const auto& link : links) {
+      link->end_restarts();
+      link->signal_workers(SIGKILL);
+    }
+  }
+}
+
+bool WorkerCrew::wait(DeadlineNs deadline_ns, const JoinOptions& options) {
+  SignalWatch watch(options.signals);
+  for (;;) {
+    const bool ended = wait_for_end(all_links(), deadline_ns, watch.fd());
+    const SignalsSeen seen = watch.take();
+    if (seen.all() != 0) heed(seen);
+    if (ended) return true;
+    if (seen.all() == 0 && deadline_ns != kForever && now_ns() >= deadline_ns) return false;
   }
 }
 
@@ -76,11 +114,39 @@ detail::WorkerCrew& WorkerGroup::crew() {
   return *crew_;
 }
 
-void WorkerGroup::check_may_fork(int count) {
+namespace {
+
+void check_restarts(int restarts) {
+  if (restarts >= 0) return;
+  throw BadArgument(
+      fmt::format("cannot restart a worker {} times: it must be 0 or more", restarts));
+}
+
+[[noreturn]] void throw_interrupted(const detail::WorkerCrew& crew, std::size_t workers) {
+  const unsigned count = crew.signals.all();
+  const int signal = crew.signals.interrupts != 0 ? SIGINT : SIGTERM;
+  const std::string name = signal == SIGINT ? "SIGINT" : "SIGTERM";
+  const auto failed = detail::worker_failure(crew.all_workers());
+  const std::string besides =
+      failed && !failed->outcome().is_consequence && count < 2
+          ? fmt::format(". Besides, {}", failed->what())
+          : "";
+  throw Interrupted(fmt::format(
+      "join() was interrupted by {} ({}): {}{}", count < 2 ? "a signal" : "signals", name,
+      count < 2 ? fmt::format("its {} worker{} finished what was queued and ended", workers,
+                              workers == 1 ? "" : "s")
+                : "its workers were killed; what they had in hand is not done",
+      besides));
+}
+
+}  // namespace
+
+void WorkerGroup::check_may_fork(const ForkOptions& options) {
   crew();
-  if (count < 0) {
+  check_restarts(options.restarts);
+  if (options.count < 0) {
     throw BadArgument(
-        fmt::format("cannot fork {} workers: the count must be 0 or more", count));
+        fmt::format("cannot fork {} workers: the count must be 0 or more", options.count));
   }
 }
 
@@ -88,26 +154,46 @@ void WorkerGroup::start(detail::WorkerJob& job, detail::WorkerPlan plan) {
   detail::WorkerCrew& mine = crew();
   if (mine.joined) mine.links.clear();
   mine.joined = false;
-  for (auto& close : plan.closers) mine.closers.push_back(std::move(close));
-  for (auto& stop : plan.stoppers) mine.stoppers.push_back(std::move(stop));
+  mine.take_queues(plan);
   if (plan.count == 0) return;
-  auto link = std::make_unique<detail::SupervisorLink>(plan.count, plan.role);
-  link->start(job, mine.grace);
+  auto link = std::make_unique<detail::SupervisorLink>(plan);
+  link->start(job, plan, mine.grace);
   mine.links.push_back(std::move(link));
 }
 
-void WorkerGroup::join() { join_within(INT64_MAX); }
+void WorkerGroup::start_program(const ExecOptions& options, const std::string& program,
+                                std::vector<std::string> arguments, std::vector<Token> tokens) {
+  crew();
+  check_restarts(options.restarts);
+  detail::ProgramJob job(std::move(tokens));
+  detail::WorkerPlan plan = job.plan();
+  plan.program = program;
+  plan.arguments = std::move(arguments);
+  plan.restarts = options.restarts;
+  start(job, std::move(plan));
+}
 
-bool WorkerGroup::join_within(std::int64_t timeout_ns) {
+void WorkerGroup::join(const JoinOptions& options) { join_within(INT64_MAX, options); }
+
+bool WorkerGroup::join_within(std::int64_t timeout_ns, const JoinOptions& options) {
   detail::WorkerCrew& mine = crew();
   if (mine.joined) return true;
   const std::int64_t now = detail::now_ns();
   const detail::DeadlineNs deadline_ns =
       timeout_ns > detail::kForever - now ? detail::kForever : now + timeout_ns;
   mine.close_queues();
-  if (!detail::wait_for_end(mine.all_links(), deadline_ns)) return false;
+  if (!mine.wait(deadline_ns, options)) return false;
   mine.joined = true;
   mine.stoppers.clear();
+  mine.drainers.clear();
+  if (mine.signals.all() != 0) {
+    const detail::WorkerCrew& crew = mine;
+    struct Forget {
+      detail::SignalsSeen& signals;
+      ~Forget() { signals = {}; }
+    } forget{mine.signals};
+    throw_interrupted(crew, crew.all_workers().size());
+  }
   if (auto failed = detail::worker_failure(mine.all_workers())) throw *std::move(failed);
   return true;
 }

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -33,6 +34,7 @@ namespace {
 struct RunningWorker {
   WorkerJob* job = nullptr;
   pid_t pid = 0;
+  bool is_last = true;
 };
 RunningWorker running_worker;  // one per process; read by the exit handler
 
@@ -52,7 +54,8 @@ void write_coverage() noexcept {
 }
 
 void leave_from_exit(int code, void*) {
-  if (::getpid() == running_worker.pid) {
+  // With a replacement to come the endpoints stay as they are: it takes them over.
+  if (::getpid() == running_worker.pid && running_worker.is_last) {
     running_worker.job->fail_adopted("its worker called exit(" + std::to_string(code) + ")");
   }
   leave(code);
@@ -114,7 +117,7 @@ class ReportSocket {
 
 int work(const WorkerStart& start, const ReportSocket& reports, Report& report) {
   try {
-    start.job->adopt(start.worker);
+    start.succeeds ? start.job->succeed(start.worker) : start.job->adopt(start.worker);
     report.head.kind = ReportKind::ready;
     reports.send(report);
     start.job->run(start.worker);
@@ -150,20 +153,64 @@ void drop_inherited_output() noexcept {
   ::__fpurge(stderr);
 }
 
-void run_worker(const WorkerStart& start) noexcept {
-  // The kernel's promise first, then the check: a supervisor that died in between is noticed.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != start.supervisor) ::_exit(1);
-  running_worker = {start.job, ::getpid()};
-  ::on_exit(leave_from_exit, nullptr);
-  ::sigaction(SIGCHLD, &start.signals->child, nullptr);
-  ::pthread_sigmask(SIG_SETMASK, &start.signals->mask, nullptr);
+namespace {
 
+// The kernel's promise first, then the check: a supervisor that died in between is noticed.
+void die_with_supervisor(pid_t supervisor) noexcept {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor) ::_exit(1);
+}
+
+// A terminal sends SIGINT to the whole group. What it means is the parent's business: workers are
+// told through their queues. A program that handles it itself knows better.
+void restore_signals(const CallerSignals& caller) noexcept {
+  struct sigaction interrupt = caller.interrupt;
+  if (interrupt.sa_handler == SIG_DFL) interrupt.sa_handler = SIG_IGN;
+  ::sigaction(SIGINT, &interrupt, nullptr);
+  ::sigaction(SIGTERM, &caller.terminate, nullptr);
+  ::sigaction(SIGCHLD, &caller.child, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &caller.mask, nullptr);
+}
+
+Report report_of(const WorkerStart& start) {
   Report report;
   report.head.worker = start.worker;
   report.head.attempt = start.attempt;
-  report.head.pid = running_worker.pid;
+  report.head.pid = ::getpid();
+  return report;
+}
+
+int execute(const WorkerStart& start, const std::string& program,
+            const std::vector<std::string>& arguments) {
+  const std::vector<std::string> tokens = start.job->token_arguments();
+  std::vector<char*> words{const_cast<char*>(program.c_str())};
+  for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : tokens) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  restore_signals(*start.signals);
+  ::execvp(program.c_str(), words.data());
+  return errno;
+}
+
+}  // namespace
+
+void run_worker(const WorkerStart& start) noexcept {
+  die_with_supervisor(start.supervisor);
+  running_worker = {start.job, ::getpid(), start.is_last};
+  ::on_exit(leave_from_exit, nullptr);
+  restore_signals(*start.signals);
+  Report report = report_of(start);
   leave(work(start, ReportSocket(start.reports), report));
+}
+
+void run_program(const WorkerStart& start, const std::string& program,
+                 const std::vector<std::string>& arguments) noexcept {
+  die_with_supervisor(start.supervisor);
+  Report report = report_of(start);
+  report.head.kind = ReportKind::not_executed;
+  report.head.error = execute(start, program, arguments);
+  send_report(start.reports, report, /*wait=*/true);
+  ::_exit(127);
 }
 
 }  // namespace iq::detail

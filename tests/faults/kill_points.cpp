@@ -179,6 +179,10 @@ TEST_CASE("Kill points: a repairer killed anywhere is succeeded by the next one"
   kill_everywhere(repair_scenes());
 }
 
+TEST_CASE("Kill points: an heir killed anywhere leaves what any dead process leaves") {
+  kill_everywhere(heir_scenes());
+}
+
 TEST_CASE("Kill points: killed while it creates, closes, stops or leaves a queue, nobody hangs") {
   kill_everywhere(queue_scenes());
 }

@@ -25,6 +25,7 @@ std::vector<Scene<T>> producer_scenes();     // put, waiting for room, the end o
 std::vector<Scene<Text>> consumer_scenes();  // claims, steps, acknowledging, sleeping
 std::vector<Scene<Text>> rivalry_scenes();   // orphans, seizing, take-over, parking
 std::vector<Scene<Text>> repair_scenes();    // repair of each kind of dead, alone and racing
+std::vector<Scene<Text>> heir_scenes();      // going on where a dead process ended
 std::vector<Scene<Text>> queue_scenes();     // create, close, stop, leave
 
 inline iq::Options small_queue(std::uint64_t capacity, std::uint32_t max_deliveries = 14) {

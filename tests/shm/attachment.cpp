@@ -180,3 +180,29 @@ TEST_CASE("attachment: a killed holder is registered without a lock, which is ho
   CHECK(next.index() == 1);  // its place is not given away before it is repaired
   next.detach();
 }
+
+TEST_CASE("attachment: a token is used once; what nobody came for is told from what was closed") {
+  const auto segment = make_segment();
+  Attachment keeper = Attachment::attach(segment, Role::consumer);
+  CHECK_FALSE(keeper.is_unused());
+  keeper.mark_token(7);
+  CHECK(keeper.is_unused());
+  CHECK(keeper.other_byte() == Held::no);
+  Attachment wrong = Attachment::of_token(segment, keeper.index(), keeper.incarnation(),
+                                          Role::consumer, 8);
+  CHECK_FALSE(wrong.is_unused());
+  CHECK_FALSE(wrong.use_token());
+  Attachment heir = Attachment::of_token(segment, keeper.index(), keeper.incarnation(),
+                                         Role::consumer, 7);
+  REQUIRE(heir.try_adopt());
+  CHECK(keeper.other_byte() == Held::yes);
+  CHECK_FALSE(wrong.try_adopt());
+  CHECK(heir.use_token());
+  CHECK_FALSE(heir.use_token());
+  CHECK_FALSE(keeper.is_unused());
+  CHECK(keeper.is_registered());
+  heir.detach();
+  CHECK_FALSE(keeper.is_registered());
+  CHECK_THROWS_AS(wrong.try_adopt(), iq::WrongProcess);
+  keeper.surrender();
+}

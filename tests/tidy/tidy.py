@@ -47,9 +47,14 @@ TESTED_ELSEWHERE = {
     'lib/ring/repair.cpp': 'tests/faults/deaths.cpp, tests/faults/kill_points.cpp',
     'lib/ring/room.cpp': 'tests/queue/get_put.cpp, tests/faults/lost_wakes.cpp',
     'lib/ring/stage.cpp': 'tests/queue/loans.cpp: loans are stages of one item',
+    'lib/ring/succession.cpp': 'tests/process/restarts.cpp, tests/faults/scenes_heirs.cpp',
     'lib/ring/take_over.cpp': 'tests/faults/take_over.cpp: needs kill points',
     'lib/ring/tend.cpp': 'tests/faults/inherited.cpp, tests/faults/alive.cpp',
     'lib/ring/wait.cpp': 'tests/faults/lost_wakes.cpp: needs kill points',
+    # Endpoints that change their process need processes, and programs.
+    'lib/queue/transfer.cpp': 'tests/process/adopt.cpp, tests/process/restarts.cpp',
+    'lib/sys/passed_file.cpp': 'tests/process/exec.cpp: programs that close descriptors first',
+    'lib/work/program_job.cpp': 'tests/process/exec.cpp',
 }
 
 MAX_FILE_LINES = 400

@@ -21,9 +21,12 @@ NAME_THE_TYPES = 'the worker function must name the types of its parameters'
 COUNT = 'the number of parameters does not fit'
 ENDPOINTS = 'for each queue of items T, in the order of the queues'
 NUMBER = "is the worker's number: declare it as int"
+TOKENS = 'after the arguments come tokens, given away'
 FURTHER = 'a further argument cannot be copied into the worker or does not convert'
 
-GOOD = ['crew.fork(1, [](MockProducer, int, const char*) {}, q, "text");']
+GOOD = ['crew.fork(1, [](MockProducer, int, const char*) {}, q, "text");',
+        'crew.fork({.count = 2, .restarts = 1}, [](MockProducer) {}, q);',
+        'crew.exec("./worker", {"a", "b"}); crew.exec({.restarts = 1}, "./worker", {});']
 # A call, and what its one error must say.
 BAD = [
     ('crew.fork(1, [](auto&& out) { out.put(1); }, q);', NAME_THE_TYPES),
@@ -36,6 +39,8 @@ BAD = [
     ('crew.fork(1, [](MockProducer, long) {}, q);', NUMBER),
     ('crew.fork(1, [](MockProducer, int*) {}, q, "text");', FURTHER),
     ('crew.fork(1, [](int, iqtest::MockQueue&) {}, 5, q);', FURTHER),
+    ('crew.exec("./worker", {}, 5);', TOKENS),
+    ('iq::Token* kept = nullptr; crew.exec("./worker", {"a", "b"}, *kept);', TOKENS),
 ]
 
 

@@ -19,12 +19,14 @@ struct EndpointCounts {
   std::atomic<int> closed{0};           // destroyed normally
   std::atomic<int> unwound{0};          // destroyed by an exception
   std::atomic<int> failed_by_parent{0}, failed_at_exit{0};
+  std::atomic<int> kept{0}, awaited{0}, succeeded{0}, renounced{0}, go_on{0};
+  std::atomic<int> left_over{1};        // as iq::detail::LeftOver, of each dead worker
   std::atomic<bool> refuses_adoption{false};
 };
 
 struct QueueCounts {
   EndpointCounts producers, consumers;
-  std::atomic<int> closes{0}, stops{0};
+  std::atomic<int> closes{0}, stops{0}, drains{0};
 };
 
 template <bool kProducer>
@@ -90,6 +92,14 @@ struct EndpointHooks<iqtest::MockEndpoint<kProducer>> {
     ++endpoint.mine().failed_by_parent;
     endpoint.release();
   }
+  static void keep(Endpoint& endpoint) { ++endpoint.mine().kept; }
+  static void await_heir(Endpoint& endpoint) { ++endpoint.mine().awaited; }
+  static void succeed(Endpoint& endpoint) { ++endpoint.mine().succeeded; }
+  static LeftOver left_over(const Endpoint& endpoint) noexcept {
+    return static_cast<LeftOver>(endpoint.mine().left_over.load());
+  }
+  static void renounce(Endpoint& endpoint) noexcept { ++endpoint.mine().renounced; }
+  static void go_on(Endpoint& endpoint) noexcept { ++endpoint.mine().go_on; }
   static std::function<void(std::string_view)> failer(Endpoint& endpoint) {
     return [counts = endpoint.counts()](std::string_view) {
       ++Endpoint::of(**counts).failed_at_exit;
@@ -104,6 +114,9 @@ struct QueueHooks<iqtest::MockQueue> {
   }
   static std::function<void()> stopper(iqtest::MockQueue& queue) {
     return [counts = queue.shared()] { ++(*counts)->stops; };
+  }
+  static std::function<void()> drainer(iqtest::MockQueue& queue) {
+    return [counts = queue.shared()] { ++(*counts)->drains; };
   }
 };
 

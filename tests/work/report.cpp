@@ -93,7 +93,7 @@ TEST_CASE("command: arrives as it was sent") {
   REQUIRE(pair);
   Command command;
   CHECK(receive_command(pair->far.get(), command) == Transfer::would_block);
-  CHECK(send_command(pair->near.get(), Command{15}) == Transfer::ok);
+  CHECK(send_command(pair->near.get(), Command{Order::signal, 15}) == Transfer::ok);
   CHECK(receive_command(pair->far.get(), command) == Transfer::ok);
   CHECK(command.signal == 15);
 }

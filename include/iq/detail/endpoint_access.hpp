@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "iq/detail/endpoint_left_over.hpp"
 #include "iq/queue.hpp"
 
 namespace iq::detail {
@@ -43,6 +44,32 @@ struct EndpointAccess {
   static void surrender(Endpoint& endpoint) noexcept {
     if (endpoint.core_) EndpointTransfer::surrender(*endpoint.core_);
   }
+  template <class Endpoint>
+  static void keep(Endpoint& endpoint) {
+    EndpointTransfer::keep(*endpoint.core_);
+  }
+  template <class Endpoint>
+  static void await_heir(Endpoint& endpoint) {
+    EndpointTransfer::await_heir(*endpoint.core_);
+  }
+  template <class Endpoint>
+  static void succeed(Endpoint& endpoint) {
+    EndpointTransfer::succeed(*endpoint.core_);
+  }
+  template <class Endpoint>
+  static LeftOver left_over(const Endpoint& endpoint) noexcept {
+    return endpoint.core_ ? EndpointTransfer::left_over(*endpoint.core_) : LeftOver::nothing;
+  }
+  template <class Endpoint>
+  static void renounce(Endpoint& endpoint) noexcept {
+    if (endpoint.core_) EndpointTransfer::renounce(*endpoint.core_);
+  }
+  template <class T>
+  static void go_on(Producer<T>& producer) noexcept {
+    EndpointTransfer::go_on(*producer.core_);
+  }
+  template <class T>
+  static void go_on(Consumer<T>&) noexcept {}
   /// Ends an endpoint whose worker will never run, or is about to leave by itself.
   template <class T>
   static void fail(Producer<T>& producer, std::string_view why) noexcept {
@@ -77,6 +104,11 @@ struct EndpointAccess {
     return [weak = std::weak_ptr(queue.core_)] {
       if (const auto core = weak.lock()) core->stop(nullptr);
     };
+  }
+  /// Drains the queue, also when its object is gone by then.
+  template <class T>
+  static std::function<void()> drainer(IterableQueue<T>& queue) {
+    return queue.core().drainer();
   }
 };
 

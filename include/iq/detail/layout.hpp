@@ -54,12 +54,15 @@ struct SegmentHeader {
 };
 static_assert(std::is_standard_layout_v<SegmentHeader> && sizeof(SegmentHeader) <= kPageBytes);
 
-/// Bits of Control::flags. Only ever set, but for kClosed when an abandoned queue is reopened.
+/// Bits of Control::flags. Only ever set, but for T31 when an abandoned queue is reopened.
 enum : std::uint32_t {
   kClosed = 1,     ///< no new producers
   kStopped = 2,    ///< blocked calls return, what is queued is dropped
   kNeedFence = 4,  ///< some process cannot use the asymmetric fence: publishers pay for a full one
+  kDraining = 8,   ///< closed, and puts are refused but those of endpoints that go on (T42)
 };
+/// A put with any of these set takes the cold path, which decides.
+inline constexpr std::uint32_t kPutsRefused = kStopped | kDraining;
 
 /// Bits of Control::failure: state:2 | kind:2 | - | pid:32.
 enum : std::uint64_t {
@@ -145,12 +148,13 @@ struct alignas(kLineBytes) EndpointLine {
 struct alignas(kLineBytes) EndpointExtra {
   Shared<std::int32_t> pid;                 ///< in the owner's pid namespace, for messages only
   Shared<std::uint32_t> held;               ///< explicit leases outstanding
-  Shared<std::uint64_t> handover_lane;  ///< of a relay's consumer: the output's lane + 1, or 0,
-  Shared<std::uint64_t> handover_tail;  ///< the tail that commits,
-  Shared<std::uint64_t> handover_item;  ///< and the item that it finishes: item_id + 1. T36
-  Shared<std::uint64_t> relay_from;     ///< of a relay's producer: names the input queue, or 0
-  Shared<std::uint64_t> token;              ///< launch token (exec, restarts)
+  Shared<std::uint64_t> handover_lane;      ///< of a relay's consumer: the output's lane + 1, or 0,
+  Shared<std::uint64_t> handover_tail;      ///< the tail that commits,
+  Shared<std::uint64_t> handover_item;      ///< and the item that it finishes: item_id + 1. T36
+  Shared<std::uint64_t> relay_from;         ///< of a relay's producer: names the input queue, or 0
+  Shared<std::uint64_t> token;              ///< waits for one process: T41; 0 once it is used
   Shared<std::uint64_t> pid_namespace;      ///< inode of the owner's, 0 unknown: where pid counts
+  Shared<std::uint32_t> goes_on;            ///< 1: its puts go on while the queue is drained
 };
 
 /// Which queue a relay's consumer hands over to. Reserved when its first relay begins.

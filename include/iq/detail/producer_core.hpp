@@ -25,7 +25,7 @@ class IQ_API ProducerCore {
   bool has_room() const noexcept {
     return tail_ != room_end_ &&
            generation_word_->load(std::memory_order_relaxed) == generation_ &&
-           (control_->flags.load(std::memory_order_relaxed) & kStopped) == 0;
+           (control_->flags.load(std::memory_order_relaxed) & kPutsRefused) == 0;
   }
   /// How many slots in a row (without a wrap of the ring) are known to be free.
   std::uint64_t contiguous_room() const noexcept {

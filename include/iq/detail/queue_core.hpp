@@ -10,6 +10,7 @@
 
 #include "iq/detail/api.hpp"
 #include "iq/detail/consumer_core.hpp"
+#include "iq/detail/endpoint_left_over.hpp"
 #include "iq/detail/producer_core.hpp"
 #include "iq/options.hpp"
 #include "iq/stats.hpp"
@@ -53,6 +54,11 @@ class IQ_API QueueCore {
   /// `text` null: plain stop; otherwise blocked calls throw Stopped with it.
   virtual void stop(const std::string* text) = 0;
 
+  /// In a child of the process that made it: registers a handle of the child's own.
+  virtual void adopt() = 0;
+  /// Drains the queue (T42) when it is called, also when this object is gone by then.
+  virtual std::function<void()> drainer() const = 0;
+
   virtual Stats stats() const = 0;
   virtual std::uint64_t size() const = 0;
   virtual std::uint32_t producers() const = 0;
@@ -74,12 +80,45 @@ class IQ_API QueueCore {
   QueueCore() = default;
 };
 
-/// Endpoints across fork(), for worker groups.
+/// Endpoints between processes. Core is ProducerCore or ConsumerCore.
 struct IQ_API EndpointTransfer {
+  /// A worker takes an endpoint that its parent does not touch, and the parent lets go of it.
   static void adopt(ProducerCore& core);
   static void adopt(ConsumerCore& core);
   static void surrender(ProducerCore& core) noexcept;
   static void surrender(ConsumerCore& core) noexcept;
+
+  /// The user's own fork: both sides wait for each other.
+  static void adopt_from_parent(ProducerCore& core);
+  static void adopt_from_parent(ConsumerCore& core);
+  static void surrender_to_child(ProducerCore& core);
+  static void surrender_to_child(ConsumerCore& core);
+
+  static ProducerHandle dup(ProducerCore& core);
+  static ConsumerHandle dup(ConsumerCore& core);
+
+  /// Its puts go on while the queue is drained: it belongs to a worker between two queues.
+  static void go_on(ProducerCore& core) noexcept;
+
+  // A supervisor holds one byte of an endpoint for as long as processes that hold the other one
+  // may follow each other (T40).
+
+  /// Supervisor, once: takes the byte. Errors: WrongProcess, CannotProbe, SystemError.
+  template <class Core>
+  static void keep(Core& core);
+  /// Supervisor, before each process: the endpoint waits for that process (T41).
+  template <class Core>
+  static void await_heir(Core& core);
+  /// Supervisor: the process has ended, or none will come.
+  template <class Core>
+  static LeftOver left_over(const Core& core) noexcept;
+  /// Supervisor: gives the byte up. What a dead process left open is then seen to be dead.
+  template <class Core>
+  static void renounce(Core& core) noexcept;
+  /// Worker: goes on where a predecessor, if there was one, ended. One that was closed stays
+  /// closed; a consumer is registered anew. Errors: as adopt(); Busy.
+  static void succeed(ProducerCore& core);
+  static void succeed(ConsumerCore& core);
 };
 
 }  // namespace iq::detail

@@ -1,6 +1,7 @@
 // Binds a worker function to its queues: makes the endpoints, hands them over, calls it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -30,11 +31,16 @@ class BoundJob final : public WorkerJob {
       -> std::tuple<std::decay_t<typename Shape::template ExtraAt<kIndex>>...>;
   using EndpointLists = decltype(endpoint_lists(kQueueIndexes));
   using ExtraCopies = decltype(extra_copies(kExtraIndexes));
+  template <class Reference>
+  using HooksOf = EndpointHooks<std::remove_cvref_t<Reference>>;
 
  public:
   /// Makes the endpoints of all `count` workers, so that they are counted before any of them runs.
   BoundJob(int count, F& function, Args&... args) : function_(function), args_(args...) {
     make_endpoints(static_cast<std::size_t>(count), kQueueIndexes);
+    if constexpr (Shape::consumes(kQueueIndexes)) {
+      for (int worker = 0; worker < count; ++worker) let_go_on(worker);
+    }
   }
 
   WorkerPlan plan(int count) {
@@ -47,9 +53,42 @@ class BoundJob final : public WorkerJob {
 
   void adopt(int worker) override {
     each_endpoint(worker, [this](auto& endpoint) {
-      using Hooks = EndpointHooks<std::remove_reference_t<decltype(endpoint)>>;
-      Hooks::adopt(endpoint);
-      failers_.push_back(Hooks::failer(endpoint));
+      HooksOf<decltype(endpoint)>::adopt(endpoint);
+      failers_.push_back(HooksOf<decltype(endpoint)>::failer(endpoint));
+    });
+  }
+
+  void keep(int worker) override {
+    each_endpoint(worker, [](auto& endpoint) { HooksOf<decltype(endpoint)>::keep(endpoint); });
+  }
+
+  void await_heir(int worker) override {
+    each_endpoint(worker,
+                  [](auto& endpoint) { HooksOf<decltype(endpoint)>::await_heir(endpoint); });
+  }
+
+  void succeed(int worker) override {
+    each_endpoint(worker, [this](auto& endpoint) {
+      HooksOf<decltype(endpoint)>::succeed(endpoint);
+      failers_.push_back(HooksOf<decltype(endpoint)>::failer(endpoint));
+    });
+  }
+
+  LeftOver left_over(int worker) const noexcept override {
+    LeftOver all = Shape::kQueues == 0 ? LeftOver::open : LeftOver::nothing;
+    [[maybe_unused]] const auto index = static_cast<std::size_t>(worker);
+    [[maybe_unused]] const auto look = [&](const auto& endpoint) {
+      all = std::max(all, HooksOf<decltype(endpoint)>::left_over(endpoint));
+    };
+    std::apply([&](const auto&... list) { (look(list[index]), ...); }, endpoints_);
+    return all;
+  }
+
+  void renounce(int worker, std::string_view why) noexcept override {
+    each_endpoint(worker, [why](auto& endpoint) {
+      using Hooks = HooksOf<decltype(endpoint)>;
+      if (Hooks::left_over(endpoint) == LeftOver::unused) return Hooks::fail(endpoint, why);
+      Hooks::renounce(endpoint);
     });
   }
 
@@ -61,13 +100,13 @@ class BoundJob final : public WorkerJob {
 
   void surrender(int worker) noexcept override {
     each_endpoint(worker, [](auto& endpoint) {
-      EndpointHooks<std::remove_reference_t<decltype(endpoint)>>::surrender(endpoint);
+      HooksOf<decltype(endpoint)>::surrender(endpoint);
     });
   }
 
   void fail(int worker, std::string_view why) noexcept override {
     each_endpoint(worker, [why](auto& endpoint) {
-      EndpointHooks<std::remove_reference_t<decltype(endpoint)>>::fail(endpoint, why);
+      HooksOf<decltype(endpoint)>::fail(endpoint, why);
     });
   }
 
@@ -92,6 +131,10 @@ class BoundJob final : public WorkerJob {
     }
   }
 
+  void let_go_on(int worker) noexcept {
+    each_endpoint(worker, [](auto& endpoint) { HooksOf<decltype(endpoint)>::go_on(endpoint); });
+  }
+
   template <std::size_t... kIndex>
   void describe([[maybe_unused]] WorkerPlan& plan, std::index_sequence<kIndex...>) {
     (describe_one<kIndex>(plan), ...);
@@ -109,6 +152,7 @@ class BoundJob final : public WorkerJob {
                            : "queue \"" + std::string(queue.name()) + "\"";
     if (anonymous) plan.closers.push_back(QueueHooks<Queue>::closer(queue));
     plan.stoppers.push_back(QueueHooks<Queue>::stopper(queue));
+    plan.drainers.push_back(QueueHooks<Queue>::drainer(queue));
   }
 
   template <class Action>

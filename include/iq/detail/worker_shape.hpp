@@ -124,6 +124,10 @@ struct WorkerShape {
   static constexpr bool endpoints_fit(std::index_sequence<kIndex...>) {
     return (kIsEndpointOf<EndpointAt<kIndex>, QueueAt<kIndex>> && ...);
   }
+  template <std::size_t... kIndex>
+  static constexpr bool consumes(std::index_sequence<kIndex...>) {
+    return (std::is_same_v<EndpointAt<kIndex>, ConsumerOf<QueueAt<kIndex>>> || ...);
+  }
   template <std::size_t kIndex>
   static constexpr bool extra_fits() {
     using Parameter = ParameterAt<kQueues + (has_id() ? 1 : 0) + kIndex>;
