@@ -5,6 +5,8 @@
 #include <functional>
 #include <string_view>
 
+#include "iq/detail/api.hpp"
+
 namespace iq {
 
 /// What a registered endpoint of a queue is for.
@@ -64,6 +66,6 @@ struct Event {
 /// If killed: an event may come twice, from two repairers of one death, or, when the only repairer
 ///            is killed before it tells, not at all. Of more than 48 at once the later ones are
 ///            not told. Stats has the counts.
-void set_event_handler(std::function<void(const Event&)> handler);
+IQ_API void set_event_handler(std::function<void(const Event&)> handler);
 
 }  // namespace iq

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "iq/detail/api.hpp"
 #include "iq/error.hpp"
 #include "iq/event.hpp"
 #include "iq/options.hpp"
@@ -98,7 +99,7 @@ struct Inspection {
 /// Processes: the queue's own notice nothing. A process that died without anybody waiting for it is
 ///            still registered, with alive == no: nobody is repaired here.
 /// Cost:      one to two milliseconds, more with many lanes; two per thousand endpoints.
-Inspection inspect(const std::string& name);
+IQ_API Inspection inspect(const std::string& name);
 
 /// A name in /dev/shm that begins like a queue's.
 struct ListedQueue {
@@ -109,7 +110,7 @@ struct ListedQueue {
 
 /// All named queues of this machine, in alphabetical order, also those that cannot be opened.
 /// Errors: NoPermission, SystemError when the folder cannot be read.
-std::vector<ListedQueue> list_queues();
+IQ_API std::vector<ListedQueue> list_queues();
 
 /// What happened between two looks at one queue.
 struct Rates {
@@ -123,13 +124,13 @@ struct Rates {
 };
 
 /// nullopt when the two are not of the same queue, or one could not be read.
-std::optional<Rates> rates_between(const Inspection& before, const Inspection& after);
+IQ_API std::optional<Rates> rates_between(const Inspection& before, const Inspection& after);
 
 /// Why remove_unattached() did not remove a name, or that it did.
 enum class Removal : std::uint8_t { removed, not_found, in_use };
 
 /// Removes the name of a queue to which nobody alive is attached, whatever its type, version or
 /// state, and what is in it. Errors: BadName; NoPermission for what is not a file of this user.
-Removal remove_unattached(const std::string& name);
+IQ_API Removal remove_unattached(const std::string& name);
 
 }  // namespace iq

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "iq/detail/api.hpp"
 #include "iq/codec.hpp"
 #include "iq/consumer.hpp"
 #include "iq/detail/queue_core.hpp"
@@ -25,7 +26,7 @@ struct TokenAccess;
 /// consumer is closed, and join() says so.
 ///
 /// Threads:   one at a time. Processes: only where it was made.
-class Token {
+class IQ_API Token {
  public:
   Token(Token&& other) noexcept;
   Token& operator=(Token&& other) noexcept;
@@ -51,7 +52,7 @@ ItemType item_type() {
 }
 
 /// The core's side of tokens.
-struct TokenAccess {
+struct IQ_API TokenAccess {
   static Token make(ProducerHandle core);
   static Token make(ConsumerHandle core);
   static ProducerHandle use_for_producer(std::string_view text, const ItemType& type);

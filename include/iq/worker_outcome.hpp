@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "iq/detail/api.hpp"
 #include "iq/error.hpp"
 
 namespace iq {
@@ -54,7 +55,7 @@ struct WorkerOutcome {
 };
 
 /// A worker did not return normally. Names the first one; its text counts the others.
-class WorkerFailed : public Error {
+class IQ_API WorkerFailed : public Error {
  public:
   WorkerFailed(const std::string& text, WorkerOutcome outcome)
       : Error(Errc::worker_failed, text), outcome_(std::move(outcome)) {}

@@ -116,8 +116,9 @@ bool ProducerRing::read_lane(const LaneView& lane) {
   const Position tail = lane.control->tail.load(std::memory_order_relaxed);
   if (tail - head > lane.slot_count() || !ring_.adopt(lane, head, tail)) {
     control_->corrupt.fetch_add(1, std::memory_order_relaxed);
-    note_event(
-        {.kind = EventKind::corrupt, .item_id = item_id(lane.index, head), .queue = segment().name()});
+    note_event({.kind = EventKind::corrupt,
+                .item_id = item_id(lane.index, head),
+                .queue = segment().name()});
     deliver_events();
     return false;
   }

@@ -20,7 +20,7 @@ HEADER_FLOORS = [
     (r'iq/detail/(producer|consumer|hand_over)_core\.hpp', 'ring'),
     (r'iq/(bytes|codec)\.hpp|iq/detail/(codec|type|payload)(_\w+)?\.hpp', 'codec'),
     (r'iq/worker_\w+\.hpp|iq/detail/worker_\w+\.hpp|iq/iq\.hpp', 'work'),
-    (r'iq/\w+\.hpp|iq/detail/(queue|endpoint)_\w+\.hpp', 'queue'),
+    (r'iq/\w+\.hpp|iq/detail/(queue|endpoint|consumer_iterator)_?\w*\.hpp', 'queue'),
 ]
 
 # What only lib/sys may include; lib/work besides what forking, signalling and reporting need.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "iq/detail/api.hpp"
 #include "iq/detail/consumer_core.hpp"
 #include "iq/detail/producer_core.hpp"
 
@@ -13,7 +14,7 @@ class Segment;
 
 /// Binds a consumer and a producer for a relay: outputs staged on the producer and the item in the
 /// consumer's hand become one commit. One thread at a time.
-class HandOverCore {
+class IQ_API HandOverCore {
  public:
   /// Errors: Closed, WrongProcess; WouldDeadlock when one of them is in another relay; NoSpace.
   HandOverCore(ConsumerHandle in, ProducerHandle out);

@@ -1,0 +1,148 @@
+// The iterator of a consumer's loop; included at the end of iq/consumer.hpp.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <iterator>
+#include <type_traits>
+#include <utility>
+
+#include "iq/consumer.hpp"
+
+namespace iq {
+
+/// The iterator of a consumer's loop. Move-only, single pass. A reference that it gave is valid
+/// until the next item is asked for, or the iterator is destroyed.
+///
+/// Advancing it only says that the item is finished: it is acknowledged, and the next one fetched,
+/// when that one is asked for by a comparison with end() or by `*`. So an adaptor that takes n
+/// items, such as std::views::take, neither waits for another one nor swallows it.
+template <class T>
+class Consumer<T>::Iterator {
+ public:
+  using iterator_concept = std::input_iterator_tag;  ///< single pass
+  /// As the consumer's.
+  using value_type = std::remove_cvref_t<typename Payload::View>;
+  using difference_type = std::ptrdiff_t;    ///< asked for by std::input_iterator
+  using reference = typename Payload::View;  ///< what operator*() gives
+
+  /// At the end of no loop in particular.
+  Iterator() noexcept = default;
+  /// Takes over the loop. `other` is at its end.
+  Iterator(Iterator&& other) noexcept
+      : owner_(std::exchange(other.owner_, nullptr)),
+        position_(other.position_),
+        uncaught_(other.uncaught_),
+        state_(other.state_) {}
+  /// As the destructor, then as the constructor.
+  Iterator& operator=(Iterator&& other) noexcept {
+    if (this != &other) {
+      leave();
+      owner_ = std::exchange(other.owner_, nullptr);
+      position_ = other.position_;
+      uncaught_ = other.uncaught_;
+      state_ = other.state_;
+    }
+    return *this;
+  }
+  /// Acknowledges the item in hand; gives it back while an exception unwinds.
+  ~Iterator() { leave(); }
+
+  /// The item. Requires: not at the end. Errors: as Consumer::begin().
+  reference operator*() const {
+    settle();
+    if constexpr (Payload::kInPlace) {
+      return *reinterpret_cast<const T*>(owner_->core_->item(position_));
+    } else {
+      return Payload::view(*owner_->value_);
+    }
+  }
+  /// A member of the item. Requires, Errors: as operator*.
+  const value_type* operator->() const {
+    if constexpr (Payload::kInPlace) {
+      return &**this;
+    } else {
+      settle();
+      return &*owner_->value_;
+    }
+  }
+
+  /// Passes the item in hand. It is acknowledged, and the next one fetched, when that is asked for.
+  /// Errors: as Consumer::begin().
+  Iterator& operator++() {
+    settle();
+    state_ = State::passed;
+    return *this;
+  }
+  /// The same, without a copy of where it was.
+  void operator++(int) { ++*this; }
+
+  /// Whether the stream has ended; waits until that is known. Errors: as Consumer::begin().
+  friend bool operator==(const Iterator& it, std::default_sentinel_t) {
+    it.settle();
+    return it.owner_ == nullptr;
+  }
+
+ private:
+  friend class Consumer<T>;
+  enum class State : unsigned char {
+    in_hand,  ///< the item at position_ is in hand; with no owner_: the end
+    passed,   ///< it is finished, the next one was not asked for
+    fresh,    ///< no item was asked for so far
+  };
+
+  explicit Iterator(Consumer& owner) noexcept
+      : owner_(&owner), uncaught_(std::uncaught_exceptions()), state_(State::fresh) {}
+
+  // By value all along: an address that escapes would be reloaded behind each store of the cursor.
+  struct Next {
+    Consumer* owner;
+    detail::Position position;
+  };
+
+  void settle() const {
+    if (state_ == State::in_hand) return;
+    const bool passed = state_ == State::passed;
+    state_ = State::in_hand;
+    if (passed && owner_->core_->step(position_)) [[likely]] {
+      if constexpr (Payload::kInPlace) return;
+    } else {
+      const Next next = refill(std::exchange(owner_, nullptr), position_, passed);
+      owner_ = next.owner;
+      position_ = next.position;
+    }
+    if constexpr (!Payload::kInPlace) owner_ = load(std::exchange(owner_, nullptr), position_);
+  }
+
+  // Where these throw nothing is in hand, and the iterator is at the end.
+  [[gnu::noinline]] static Next refill(Consumer* owner, detail::Position position, bool passed) {
+    if (owner == nullptr) return {nullptr, 0};
+    detail::ConsumerCore& core = owner->core();
+    const Status status = passed ? core.continue_after(position, detail::kNoDeadline)
+                                 : core.next(detail::kNoDeadline);
+    if (status != Status::ok) return {nullptr, 0};
+    core.begin_steps();
+    return {owner, core.position()};
+  }
+  static Consumer* load(Consumer* owner, detail::Position position) {
+    if (owner != nullptr) owner->value_.emplace(owner->hold(position));
+    return owner;
+  }
+
+  void leave() noexcept {
+    if (owner_ == nullptr) return;
+    const bool unwinding =
+        state_ == State::in_hand && std::uncaught_exceptions() > uncaught_;
+    if (state_ != State::fresh) {
+      owner_->core_release(unwinding ? detail::Leave::give_back : detail::Leave::acknowledge);
+    }
+    owner_ = nullptr;
+  }
+
+  mutable Consumer* owner_ = nullptr;
+  mutable detail::Position position_ = 0;
+  int uncaught_ = 0;
+  mutable State state_ = State::in_hand;
+};
+
+}  // namespace iq
