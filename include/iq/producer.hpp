@@ -279,7 +279,7 @@ class Producer {
   void finish() noexcept {
     if (!core_) return;
     if (std::uncaught_exceptions() > uncaught_) {
-      core_->fail("an exception unwound it");
+      detail::fail_unwound(core_);
     } else {
       core_->close();
     }

@@ -161,4 +161,24 @@ void ProducerCore::wake() noexcept {
   wake_one_consumer(static_cast<ProducerRing&>(*this).segment());
 }
 
+namespace {
+thread_local UnwoundProducers* gathering = nullptr;
+}
+
+UnwoundProducers::UnwoundProducers() noexcept { gathering = this; }
+
+void UnwoundProducers::fail_all(std::string_view text) noexcept {
+  gathering = nullptr;
+  for (const ProducerHandle& producer : producers_) producer->fail(text);
+  producers_.clear();
+}
+
+void fail_unwound(const ProducerHandle& producer) noexcept {
+  try {
+    if (gathering != nullptr) return gathering->producers_.push_back(producer);
+  } catch (...) {  // no memory: the short text, then
+  }
+  producer->fail("an exception unwound it");
+}
+
 }  // namespace iq::detail

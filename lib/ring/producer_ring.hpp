@@ -1,6 +1,9 @@
 // The producer's side of the ring: its lane, room in it, the end.
 #pragma once
 
+#include <string_view>
+#include <vector>
+
 #include "base/clock.hpp"
 #include "iq/detail/producer_core.hpp"
 #include "ring/byte_ring.hpp"
@@ -68,6 +71,20 @@ class ProducerRing final : public ProducerCore {
   Tender tender_;
   std::int64_t stuck_since_ns_ = 0;
   bool told_to_end_ = false;  ///< a put was refused because the queue is drained
+};
+
+/// Gathers what is unwound in this thread while it stands, to fail with the exception's text.
+class UnwoundProducers {
+ public:
+  UnwoundProducers() noexcept;
+  ~UnwoundProducers() { fail_all("an exception unwound it"); }
+  UnwoundProducers(const UnwoundProducers&) = delete;
+  UnwoundProducers& operator=(const UnwoundProducers&) = delete;
+  void fail_all(std::string_view text) noexcept;
+
+ private:
+  friend void fail_unwound(const ProducerHandle& producer) noexcept;
+  std::vector<ProducerHandle> producers_;
 };
 
 }  // namespace iq::detail

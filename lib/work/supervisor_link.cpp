@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/events.hpp"
 #include "sys/signal_watch.hpp"
 #include "work/supervisor.hpp"
 #include "sys/system_error.hpp"
@@ -179,6 +180,7 @@ void SupervisorLink::listen() {
     }
   }
   if (gone) supervisor_ended();
+  deliver_events();
 }
 
 void SupervisorLink::apply(Report& report) {
@@ -220,6 +222,7 @@ void SupervisorLink::begin() {
 }
 
 void SupervisorLink::apply_replacement(WorkerRecord& record, const ReportHead& head) {
+  note_event({.kind = EventKind::restarted, .pid = record.outcome.pid});
   record.outcome.pid = head.pid;
   record.outcome.restarts = static_cast<int>(head.attempt);
   record.said_returned = false;

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "iq/error.hpp"
+#include "ring/producer_ring.hpp"
 #include "work/report.hpp"
 
 // Only where the program was built for coverage; which of them the linker has depends on the kind.
@@ -69,18 +70,6 @@ std::string readable_type(const std::type_info& type) {
   return result;
 }
 
-/// The name that users write: iq::NoSpace is an alias, CodedError<…> would say nothing to them.
-std::string public_type(std::string type, Errc code) {
-  if (!type.starts_with("iq::detail::CodedError<")) return type;
-  std::string result = "iq::";
-  bool capital = true;
-  for (const char c : to_string(code)) {
-    if (c != '_') result += capital ? static_cast<char>(c - 'a' + 'A') : c;
-    capital = c == '_';
-  }
-  return result;
-}
-
 /// Requires: called while a C++ exception is handled.
 void describe_exception(Report& report) {
   report.head.kind = ReportKind::threw;
@@ -89,7 +78,6 @@ void describe_exception(Report& report) {
     throw;
   } catch (const Error& error) {
     report.text = error.what();
-    report.type = public_type(std::move(report.type), error.code());
     report.head.error = static_cast<std::int32_t>(error.code());
   } catch (const std::exception& error) {
     report.text = error.what();
@@ -116,6 +104,7 @@ class ReportSocket {
 };
 
 int work(const WorkerStart& start, const ReportSocket& reports, Report& report) {
+  UnwoundProducers unwound;
   try {
     start.succeeds ? start.job->succeed(start.worker) : start.job->adopt(start.worker);
     report.head.kind = ReportKind::ready;
@@ -126,6 +115,7 @@ int work(const WorkerStart& start, const ReportSocket& reports, Report& report) 
     // pthread_exit unwinds without an exception and may not be caught for good: leave from here.
     if (abi::__cxa_current_exception_type() == nullptr) leave(1);
     describe_exception(report);
+    unwound.fail_all(report.type + ": " + report.text);
   }
   reports.send(report);
   return report.head.kind == ReportKind::returned ? 0 : 1;

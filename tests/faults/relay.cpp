@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +40,7 @@ std::string text_of(std::uint32_t id) { return std::string(id * 37 % 200, 'a' + 
 std::uint32_t parts_of(std::uint32_t id) { return id % 7 == 0 ? 0 : 1 + id % kOutputs; }
 
 struct Book {
+  std::atomic<std::uint32_t> allowed{0};  ///< the source puts no more, so that there is always work
   std::atomic<std::uint32_t> put{0};
   std::atomic<bool> enough{false};
   std::atomic<bool> ended_well{false};
@@ -64,6 +67,9 @@ class Line {
       auto producer = queue.get_producer();
       ready.post();
       for (std::uint32_t id = 0; id < kMost && !book->enough; ++id) {
+        const auto may = [&] { return id < book->allowed || book->enough; };
+        iqtest::require(id < book->allowed || iqtest::wait_until(may), "the source is let go on");
+        if (book->enough) break;
         producer.put({id, text_of(id)});
         book->put = id + 1;
       }
@@ -106,7 +112,7 @@ class Line {
       iqtest::kill_at(point.c_str(), nth);
       relay();
     });
-    const bool came = iqtest::gone(victim.pid(), 0.5);
+    const bool came = feed_until([&] { return iqtest::has_ended(victim.pid()); }, 1);
     const iqtest::Exit exit = victim.kill_and_wait();
     iqtest::require(exit.signal == SIGKILL, "a relay ends but by a kill");
     return came;
@@ -137,7 +143,7 @@ class Line {
     const std::uint32_t before = book->put;
     iqtest::Child child = iqtest::spawn([&] { relay(); });
     const auto moved = [&] { return book->put >= before + 2 * 8 || book->enough; };
-    iqtest::require(iqtest::wait_until(moved), "a relay relays");
+    iqtest::require(feed_until(moved), "a relay relays");
     return child;
   }
 
@@ -167,6 +173,15 @@ class Line {
   std::uint32_t inputs() const { return inputs_; }
   std::uint32_t passed() const { return book->put; }
   iqtest::Child& sink() { return sink_; }
+  /// Lets the source put some more each time that it asks.
+  bool feed_until(const std::function<bool()>& predicate, double seconds = iqtest::kPatienceS) {
+    return iqtest::wait_until(
+        [&] {
+          book->allowed += 100;
+          return predicate();
+        },
+        seconds);
+  }
   iq::IterableQueue<Output>& out() { return *out_; }
   void close_in() { in_->close(); }
   void drain_in() {
@@ -210,7 +225,7 @@ std::vector<Point> points() {
       seen->passed[seen->size++] = iq::detail::kill_point(name.c_str()).passed;
     }
   });
-  iqtest::require(iqtest::wait_until([&] { return line.passed() > 3000; }), "the line moves");
+  iqtest::require(line.feed_until([&] { return line.passed() > 3000; }), "the line moves");
   line.finish(relay);
   std::vector<Point> result;
   for (std::size_t i = 0; i < seen->size; ++i) {
@@ -228,15 +243,18 @@ TEST_CASE("Relay: killed at every point of both queues, 10,000 items go on exact
   Line line(iq::OnProducerDeath::end);  // who dies before or behind its relay is no relay
   iqtest::Child good = line.start();
   unsigned deaths = 0;
+  std::set<std::string> killed;
   for (int round = 0; round < 3 || line.passed() < 10'000; ++round) {
     for (const Point& point : all) {
       if (point.name == "relay_unmarked" || point.name.starts_with("detach_")) continue;  // the end
       // One that is seldom passed may not be reached beside another relay: the first time, then.
       const auto deepest = std::clamp<std::int64_t>(point.passed / 100, 1, 40);
       const int nth = round == 0 ? 1 : 1 + static_cast<int>(random() % deepest);
-      deaths += line.kill_at(point.name, nth);
+      const bool died = line.kill_at(point.name, nth);
+      deaths += died;
+      if (died) killed.insert(point.name);
     }
-    REQUIRE(round < 20);
+    REQUIRE(round < 50);
   }
   line.finish(good);
   std::cout << "  " << line.inputs() << " items, " << deaths << " deaths at " << all.size()
@@ -244,12 +262,15 @@ TEST_CASE("Relay: killed at every point of both queues, 10,000 items go on exact
   CHECK(line.inputs() >= 10'000);
   CHECK(all.size() >= 20);
   CHECK(deaths >= 2 * all.size());
+  for (const char* point : {"relay_noted", "relay_marked", "relay_recorded", "relay_committed"}) {
+    CHECK_MESSAGE(killed.contains(point), point);
+  }
 }
 
 // A second relay is there all the time, but has not looked up while the dead one is repaired.
 TEST_CASE("Relay: its repairer killed at every point, the next decides the same, all is whole") {
   iqtest::limit_seconds(90);
-  unsigned dead_repairers = 0;
+  unsigned dead_repairers = 0, dead_at_unmark = 0;
   for (const char* at : {"relay_noted", "relay_marked", "relay_recorded", "relay_committed"}) {
     for (const char* point :
          {"repair_begin", "repair_after_seal", "repair_after_stamp", "repair_after_unmark",
@@ -257,12 +278,15 @@ TEST_CASE("Relay: its repairer killed at every point, the next decides the same,
       Line line;
       iqtest::Child good = line.start_and_hold();
       CHECK_MESSAGE(line.kill_at(at, 1), at);
-      dead_repairers += line.kill_repairer_at(point);
+      const bool died = line.kill_repairer_at(point);
+      dead_repairers += died;
+      dead_at_unmark += died && std::string_view(point) == "repair_after_unmark";
       line.go.set();
       line.finish(good);
     }
   }
   CHECK(dead_repairers >= 16);
+  CHECK(dead_at_unmark > 0);
 }
 
 TEST_CASE("Relay: killed behind its end, before its producer closed: all was passed on") {
@@ -271,7 +295,7 @@ TEST_CASE("Relay: killed behind its end, before its producer closed: all was pas
     iqtest::kill_at("relay_unmarked");
     line.relay();
   });
-  iqtest::require(iqtest::wait_until([&] { return line.passed() > 100; }), "the relay relays");
+  iqtest::require(line.feed_until([&] { return line.passed() > 100; }), "the relay relays");
   line.book->enough = true;
   line.close_in();
   CHECK(killed.wait().signal == SIGKILL);

@@ -206,6 +206,9 @@ TEST_CASE("worker that throws: its producer failed, join tells type and text, no
   queue.close();
   CHECK(count_until_throw(consumer, [](const iq::Error& error) {
           CHECK(error.code() == iq::Errc::producer_failed);
+          // Who only looks at the loop must learn the cause, too.
+          const std::string cause = "std::domain_error: the tenth was the last";
+          CHECK_MESSAGE(std::string(error.what()).find(cause) != std::string::npos, error.what());
         }) == 10);
   try {
     crew.join();

@@ -330,3 +330,53 @@ TEST_CASE("restarts: a pool whose workers are killed every 100 ms finishes exact
   for (const iq::WorkerOutcome& outcome : crew.results()) restarts += outcome.restarts;
   CHECK(restarts >= kKills - 1);
 }
+
+TEST_CASE("restarts: a pool of relays that are killed again and again passes each item on once") {
+  Queue in({.capacity = 32, .max_deliveries = 14});
+  iq::IterableQueue<std::string> out({.capacity = 32});
+  auto kills = iqtest::shared_counter();
+  constexpr int kItems = 3000;
+  iq::WorkerGroup crew;
+  crew.fork(1, [](iq::Producer<int> to) {
+    for (int i = 0; i < kItems; ++i) to.put(i);
+  }, in);
+  crew.fork({.count = 3, .restarts = 1000}, [&](iq::Consumer<int> from, iq::Producer<std::string> to) {
+    int passed = 0;
+    iq::relay(from, to, [&](int item, iq::Emit<std::string>& emit) {
+      emit(std::to_string(item));
+      if (item % 3 == 0) emit(std::string(100, 'x') + std::to_string(item));
+      if (++passed % 97 == 0 && first(kills, 60)) ::raise(SIGKILL);
+    });
+  }, in, out);
+  in.close();
+  auto results = out.get_consumer();
+  out.close();
+  std::map<std::string, int> seen;
+  for (const std::string& text : results) ++seen[text];  // throws when a relay's death shows
+  crew.join();
+  CHECK(*kills >= 10);
+  CHECK(seen.size() == kItems + kItems / 3);
+  CHECK(std::ranges::all_of(seen, [](const auto& entry) { return entry.second == 1; }));
+}
+
+TEST_CASE("restarts: the program's event handler is told") {
+  std::vector<iq::Event> events;
+  iq::set_event_handler([&](const iq::Event& event) { events.push_back(event); });
+  auto died = iqtest::shared_counter();
+  int pid = 0;
+  {
+    iq::WorkerGroup crew;
+    auto told = iqtest::shared_counter();
+    crew.fork({.count = 1, .restarts = 1}, [&] {
+      if (!first(died)) return;
+      *told = ::getpid();
+      ::raise(SIGKILL);
+    });
+    crew.join();
+    pid = static_cast<int>(*told);
+  }
+  iq::set_event_handler({});
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == iq::EventKind::restarted);
+  CHECK(events[0].pid == pid);
+}

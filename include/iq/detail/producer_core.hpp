@@ -105,4 +105,8 @@ class IQ_API ProducerCore {
 
 using ProducerHandle = std::shared_ptr<ProducerCore>;
 
+/// Ends a producer that an exception has unwound as failed: at once, or, in a worker's function,
+/// when the exception has been caught and can be told.
+IQ_API void fail_unwound(const ProducerHandle& producer) noexcept;
+
 }  // namespace iq::detail
