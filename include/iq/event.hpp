@@ -28,7 +28,7 @@ enum class EventKind : std::uint8_t {
   repaired,     ///< a process died; this one cleaned up after it (pid, role)
   redelivered,  ///< it had an item in hand, which goes to another consumer (item_id, deliveries)
   parked,       ///< an item was handed out max_deliveries times (item_id, deliveries, in_place)
-  restarted,    ///< a group replaced a worker that died (pid and role of the one that died)
+  restarted,    ///< a group replaced a worker that died (pid of the one that died)
   corrupt,      ///< shared memory says what cannot be true, of an item or its lane (item_id)
 };
 
