@@ -28,7 +28,7 @@ enum class EventKind : std::uint8_t {
   repaired,     ///< a process died; this one cleaned up after it (pid, role)
   redelivered,  ///< it had an item in hand, which goes to another consumer (item_id, deliveries)
   parked,       ///< an item was handed out max_deliveries times (item_id, deliveries, in_place)
-  restarted,    ///< a group replaced a worker that died (pid and role of the one that died)
+  restarted,    ///< a group replaced a worker that died (pid of the one that died)
   corrupt,      ///< shared memory says what cannot be true, of an item or its lane (item_id)
 };
 
@@ -44,14 +44,15 @@ constexpr std::string_view to_string(EventKind kind) noexcept {
   return "?";
 }
 
+/// One thing that happened to a queue or a worker: what a handler is told.
 struct Event {
-  EventKind kind = EventKind::repaired;
-  EndpointRole role = EndpointRole::none;
-  bool in_place = false;         ///< parked where it lay: the parking area is full
-  int pid = 0;                   ///< in the pid namespace of the process that it names
-  std::uint32_t deliveries = 0;  ///< how often the item was handed out so far
-  std::uint64_t item_id = 0;     ///< as Consumer::item_id()
-  std::string_view queue{};      ///< its name, empty for an anonymous one; valid during the call
+  EventKind kind = EventKind::repaired;    ///< says which of the members below count
+  EndpointRole role = EndpointRole::none;  ///< what the process that died was here
+  bool in_place = false;                   ///< parked where it lay: the parking area is full
+  int pid = 0;                             ///< in the pid namespace of the process that it names
+  std::uint32_t deliveries = 0;            ///< how often the item was handed out so far
+  std::uint64_t item_id = 0;               ///< as Consumer::item_id()
+  std::string_view queue{};  ///< its name, empty for an anonymous one; valid during the call
 };
 
 /// Calls `handler` for every event that this process brings about from now on; an empty function

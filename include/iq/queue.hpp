@@ -98,8 +98,9 @@ class IterableQueue {
   /// A new consumer; also after close(), for what is left. Errors: TooManyEndpoints; WrongProcess.
   Consumer<T> get_consumer() { return Consumer<T>(core().get_consumer()); }
 
-  /// As get_producer() and get_consumer(), for a program that WorkerGroup::exec starts.
+  /// As get_producer(), for a program that WorkerGroup::exec starts.
   Token producer_token() { return detail::TokenAccess::make(core().get_producer()); }
+  /// As get_consumer(), for a program that WorkerGroup::exec starts.
   Token consumer_token() { return detail::TokenAccess::make(core().get_consumer()); }
 
   /// In a child that the program forked itself: makes this object usable there too. The parent's

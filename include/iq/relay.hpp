@@ -21,6 +21,7 @@ class Emit {
   using Payload = detail::Payload<T>;
 
  public:
+  /// What put() takes: `const T&`, or BytesView for iq::Bytes.
   using Argument = typename Payload::Argument;
   Emit(const Emit&) = delete;
   Emit& operator=(const Emit&) = delete;
@@ -34,6 +35,7 @@ class Emit {
     if (status != Status::ok) core_.raise(status);
     Payload::write(item, to, bytes);
   }
+  /// As put().
   void operator()(Argument item) { put(item); }
 
  private:

@@ -28,7 +28,9 @@ struct TokenAccess;
 /// Threads:   one at a time. Processes: only where it was made.
 class IQ_API Token {
  public:
+  /// Takes over the endpoint. `other` is empty, as after exec().
   Token(Token&& other) noexcept;
+  /// As the destructor, then as the constructor.
   Token& operator=(Token&& other) noexcept;
   Token(const Token&) = delete;
   Token& operator=(const Token&) = delete;

@@ -25,7 +25,7 @@ struct WorkerGroupAccess;
 
 /// For WorkerGroup::fork: `crew.fork({.count = 4, .restarts = 3}, work, queue)`.
 struct ForkOptions {
-  int count = 1;
+  int count = 1;  ///< how many processes
   /// How often each worker may be replaced after it died: killed by a signal, or left by exit().
   /// One that threw is not replaced. The replacement begins anew, with the captures as they were
   /// at fork(), and takes over the endpoints where its predecessor ended: nothing counts as failed.
@@ -84,6 +84,7 @@ class IQ_API WorkerGroup {
   void fork(int count, F&& function, Args&&... arguments) {
     fork(ForkOptions{.count = count}, std::forward<F>(function), std::forward<Args>(arguments)...);
   }
+  /// As above, with all options. Errors: as above; BadArgument for negative restarts.
   template <class F, class... Args>
   void fork(const ForkOptions& options, F&& function, Args&&... arguments);
 
@@ -95,13 +96,14 @@ class IQ_API WorkerGroup {
   ///
   /// Exit code 0 is a normal end, anything else a death. What the program starts itself is its own.
   ///
-  /// Errors: BadArgument for a token that was used, or negative restarts; SystemError when the
-  ///         system refuses a process. A program that cannot be run is no error here: join() names
-  ///         it, and its endpoints have failed by then.
+  /// Errors: BadArgument for a token that was given away already; SystemError when the system
+  ///         refuses a process. A program that cannot be run is no error here: join() names it, and
+  ///         its endpoints have failed by then.
   template <class... Tokens>
   void exec(const std::string& program, std::vector<std::string> arguments, Tokens&&... tokens) {
     exec(ExecOptions{}, program, std::move(arguments), std::forward<Tokens>(tokens)...);
   }
+  /// As above, with options. Errors: as above; BadArgument for negative restarts.
   template <class... Tokens>
   void exec(const ExecOptions& options, const std::string& program,
             std::vector<std::string> arguments, Tokens&&... tokens);

@@ -43,9 +43,9 @@ struct WorkerOutcome {
   int pid = 0;          ///< as its supervisor saw it; 0 when it never started
   std::string role;     ///< e.g. `consumer of queue "jobs"`
   std::string program;  ///< what exec() ran; empty for a function
-  WorkerEnd end = WorkerEnd::running;
-  int exit_code = -1;           ///< -1 unless it ended by itself
-  int signal = 0;               ///< 0 unless it was killed
+  WorkerEnd end = WorkerEnd::running;  ///< in which way
+  int exit_code = -1;                  ///< -1 unless it ended by itself
+  int signal = 0;                      ///< 0 unless it was killed
   int restarts = 0;             ///< how often it was replaced; the rest is of the last process
   int error_number = 0;         ///< not_executed: errno
   bool ignored_token = false;   ///< the program ended without using a token
@@ -57,18 +57,25 @@ struct WorkerOutcome {
 /// A worker did not return normally. Names the first one; its text counts the others.
 class IQ_API WorkerFailed : public Error {
  public:
+  /// With a text as Error has it.
   WorkerFailed(const std::string& text, WorkerOutcome outcome)
       : Error(Errc::worker_failed, text), outcome_(std::move(outcome)) {}
 
+  /// Its process id, as its supervisor saw it; 0 when it never started.
   int pid() const noexcept { return outcome_.pid; }
+  /// Its number within its fork() call, from 0; 0 for a program.
   int worker() const noexcept { return outcome_.worker; }
+  /// What it had, e.g. `consumer of queue "jobs"`.
   const std::string& role() const noexcept { return outcome_.role; }
-  /// -1 when it was killed.
+  /// -1 unless it ended by itself.
   int exit_code() const noexcept { return outcome_.exit_code; }
   /// 0 when it was not killed.
   int signal() const noexcept { return outcome_.signal; }
+  /// Readable, e.g. "std::runtime_error"; empty when it did not throw.
   const std::string& exception_type() const noexcept { return outcome_.exception_type; }
+  /// The what() of that exception, cut at 1,024 bytes.
   const std::string& exception_text() const noexcept { return outcome_.exception_text; }
+  /// All that is known about it.
   const WorkerOutcome& outcome() const noexcept { return outcome_; }
 
  private:

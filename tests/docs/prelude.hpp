@@ -33,7 +33,7 @@ struct Point {
 }  // namespace geo
 
 extern iq::IterableQueue<int> q;
-extern iq::IterableQueue<Job> queue, other_queue;
+extern iq::IterableQueue<Job> queue, other_queue, jobs, answers;
 extern iq::Producer<Job> producer;
 extern iq::Producer<iq::Bytes> blobs;
 extern iq::Loan<Sample> loan;

@@ -340,7 +340,8 @@ TEST_CASE("restarts: a pool of relays that are killed again and again passes eac
   crew.fork(1, [](iq::Producer<int> to) {
     for (int i = 0; i < kItems; ++i) to.put(i);
   }, in);
-  crew.fork({.count = 3, .restarts = 1000}, [&](iq::Consumer<int> from, iq::Producer<std::string> to) {
+  const iq::ForkOptions pool{.count = 3, .restarts = 1000};
+  crew.fork(pool, [&](iq::Consumer<int> from, iq::Producer<std::string> to) {
     int passed = 0;
     iq::relay(from, to, [&](int item, iq::Emit<std::string>& emit) {
       emit(std::to_string(item));

@@ -45,6 +45,10 @@ template class iq::Consumer<Job>;
 using Clock = std::chrono::system_clock;
 template iq::Result<int> iq::Consumer<int>::get_for(std::chrono::hours);
 template iq::Result<Job> iq::Consumer<Job>::get_until(Clock::time_point);
+template iq::Result<iq::Lease<int>> iq::Consumer<int>::lease_for(std::chrono::hours);
+template iq::Result<iq::Lease<Job>> iq::Consumer<Job>::lease_until(Clock::time_point);
+template iq::Result<std::vector<Job>> iq::Consumer<Job>::get_some_for(std::size_t,
+                                                                      std::chrono::hours);
 
 #elif IQ_USES_error
 
@@ -55,6 +59,36 @@ void throw_all(int pid) {
   if (pid == 3) throw iq::ProducerFailed("text", pid);
   throw iq::ProducerDied("text", pid);
 }
+
+#elif IQ_USES_event
+
+void count_parked(int& parked) {
+  iq::set_event_handler([&parked](const iq::Event& event) {
+    if (event.kind == iq::EventKind::parked && !event.queue.empty()) ++parked;
+  });
+  iq::set_event_handler({});
+}
+static_assert(iq::Event{.pid = 7}.pid == 7);
+static_assert(iq::to_string(iq::EventKind::corrupt) == "corrupt");
+static_assert(iq::to_string(iq::EndpointRole::queue_object) == "queue_object");
+
+#elif IQ_USES_inspect
+
+std::size_t unmoved_of(const iq::Inspection& before) {
+  const iq::Inspection now = iq::inspect(before.name);
+  const std::optional<iq::Rates> rates = iq::rates_between(before, now);
+  return rates ? rates->unmoved.size() : now.endpoints.size();
+}
+bool clean_up() {
+  bool removed = false;
+  for (const iq::ListedQueue& queue : iq::list_queues()) {
+    if (queue.error == iq::Errc::wrong_version) {
+      removed |= iq::remove_unattached(queue.name) == iq::Removal::removed;
+    }
+  }
+  return removed;
+}
+static_assert(iq::to_string(iq::Alive::unknown) == "unknown");
 
 #elif IQ_USES_iq
 
@@ -78,8 +112,17 @@ template class iq::Lease<Job>;
 
 #elif IQ_USES_loan
 
-static_assert(iq::Loanable<int> && !iq::Loanable<std::string>);
-template class iq::Loan<int>;
+struct Sample {
+  int x;
+};
+static_assert(iq::Loanable<Sample> && iq::Loanable<iq::Bytes> && !iq::Loanable<std::string>);
+template class iq::Loan<Sample>;
+std::size_t write(iq::Loan<Sample>& loan, iq::Loan<iq::Bytes> blob) {
+  loan->x = 1;
+  const std::size_t bytes = blob.bytes().size();
+  blob.commit();
+  return bytes;
+}
 
 #elif IQ_USES_options
 
@@ -99,7 +142,15 @@ template iq::Status iq::Producer<int>::put_for(const int&, std::chrono::hours);
 template iq::Status iq::Producer<Job>::put_until(const Job&, Clock::time_point);
 std::size_t put_lists(iq::Producer<int>& numbers, iq::Producer<Job>& jobs) {
   return numbers.put_all(std::list<int>{1}) + jobs.put_all(std::list<Job>{}) +
-         jobs.put_all_for(std::list<Job>{}, std::chrono::seconds(1)).accepted;
+         jobs.put_all_for(std::list<Job>{}, std::chrono::seconds(1)).accepted +
+         numbers.put_all_until(std::vector<int>{1, 2}, Clock::now()).accepted;
+}
+bool put_loans(iq::Producer<int>& numbers, iq::Producer<iq::Bytes>& blobs) {
+  iq::Loan<int> number = numbers.loan();
+  const iq::Result<iq::Loan<iq::Bytes>> blob = blobs.try_loan(8);
+  *number = 1;
+  number.commit();
+  return blob.has_value() && numbers.try_loan().has_value() && blobs.loan(8).bytes().empty();
 }
 
 #elif IQ_USES_queue
@@ -114,6 +165,28 @@ bool open_and_remove() {
   return iq::remove(queue.name());
 }
 
+#elif IQ_USES_relay
+
+struct Job {
+  std::string name;
+};
+template class iq::Emit<int>;
+template class iq::Emit<Job>;
+std::uint64_t one_each(iq::Consumer<int>& in, iq::Producer<Job>& out) {
+  return iq::relay(in, out, [](int n) { return Job{std::to_string(n)}; });
+}
+std::uint64_t one_or_none(iq::Consumer<Job>& in, iq::Producer<int>& out) {
+  return iq::relay(in, out, [](const Job& job) {
+    return job.name.empty() ? std::nullopt : std::optional<int>(job.name[0]);
+  });
+}
+std::uint64_t any_number(iq::Consumer<iq::Bytes>& in, iq::Producer<Job>& out) {
+  return iq::relay(in, out, [](iq::BytesView item, iq::Emit<Job>& emit) {
+    for (std::size_t i = 0; i < item.size(); ++i) emit({"piece"});
+    emit.put({"end"});
+  });
+}
+
 #elif IQ_USES_stats
 
 static_assert(iq::Stats{}.put == 0);
@@ -125,6 +198,38 @@ static_assert(iq::Stats{}.put == 0);
 template class iq::Result<int>;
 template class iq::Result<std::string>;
 static_assert(iq::to_string(iq::Status::ok) == "ok");
+
+#elif IQ_USES_token
+
+struct Job {
+  std::string name;
+};
+template class iq::Producer<int>;
+template class iq::Producer<Job>;
+template class iq::Consumer<int>;
+template class iq::Consumer<Job>;
+static_assert(!std::is_copy_constructible_v<iq::Token>);
+static_assert(std::is_nothrow_move_assignable_v<iq::Token>);
+std::size_t run_as_child(const char* in_token, const char* out_token) {
+  iq::Consumer<Job> in = iq::Consumer<Job>::from_token(in_token);
+  iq::Producer<int> out = iq::Producer<int>::from_token(out_token);
+  iq::Producer<int> second = out.dup();
+  std::size_t jobs = 0;
+  for (const Job& job : in.dup()) {
+    out.put(static_cast<int>(job.name.size()));
+    ++jobs;
+  }
+  return jobs + second.put_all({1, 2});
+}
+void hand_over(bool to_me, iq::Consumer<Job>& in, iq::Producer<int>& out) {
+  if (to_me) {
+    in.adopt();
+    out.adopt();
+  } else {
+    in.surrender();
+    out.surrender();
+  }
+}
 
 #elif IQ_USES_version
 
@@ -138,6 +243,23 @@ int run_workers(iq::WorkerGroup& crew) {
   if (!crew.join_for(std::chrono::minutes(1))) crew.kill(9);
   return crew.results().at(0).exit_code;
 }
+void run_programs(iq::WorkerGroup& crew, iq::Token in, iq::Token out) {
+  crew.exec("./worker", {"--fast"}, std::move(in));
+  crew.exec({.restarts = 3}, "./worker", {}, std::move(out));
+  crew.fork({.count = 2, .restarts = 1}, [] {});
+  crew.join({.signals = false});
+}
+
+#elif IQ_USES_worker_outcome
+
+int signal_of(const iq::WorkerOutcome& outcome) {
+  try {
+    throw iq::WorkerFailed("text", outcome);
+  } catch (const iq::WorkerFailed& failed) {
+    return failed.outcome().end == iq::WorkerEnd::killed ? failed.signal() : failed.exit_code();
+  }
+}
+static_assert(iq::to_string(iq::WorkerEnd::never_started) == "never_started");
 
 #else
 #error "no use of this header here: add one"
