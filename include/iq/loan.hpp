@@ -18,7 +18,7 @@ class Producer;
 
 /// Types that can be written in place: those that a slot holds as they are, and iq::Bytes.
 template <class T>
-concept Loanable = detail::InPlace<T> || std::same_as<T, Bytes>;
+concept Loanable = std::same_as<T, Bytes> || (Encodable<T> && detail::InPlace<T>);
 
 /// The place of the next item, the caller's until commit(). Obtained from Producer<T>::loan().
 ///

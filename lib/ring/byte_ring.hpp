@@ -29,7 +29,11 @@ class ByteRing {
   void keep(Position position, std::uint64_t at, std::uint64_t bytes) noexcept;
   void keep_nothing(Position position) noexcept;
   /// Every slot before `head` is free.
-  void free_until(Position head) noexcept { head_ = ends_[(head - 1) & mask_]; }
+  void free_until(Position head) noexcept {
+    const std::uint64_t end = ends_[(head - 1) & mask_];
+    // find() may have begun anew meanwhile, beyond what slots without payloads remember.
+    if (static_cast<std::int64_t>(end - head_) > 0) head_ = end;
+  }
 
  private:
   std::vector<std::uint64_t> ends_;  ///< per slot: the ring's tail after it

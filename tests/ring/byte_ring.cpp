@@ -171,3 +171,16 @@ TEST_CASE("payload: a slot that points outside its lane is told, never followed"
   without.write_slot(0, 1, true, 0);
   CHECK_FALSE(encoded_payload(without.view, 0).has_value());
 }
+
+// The ring was empty and began anew while slots without payloads were still in use: what those
+// remember is behind by then.
+TEST_CASE("byte ring: freeing slots without payloads takes no room back") {
+  Fixture f;
+  CHECK(f.put(100));
+  f.ring.free_until(1);
+  f.ring.keep_nothing(f.tail);
+  f.lane.write_slot(f.tail++, 8, false, 0);
+  CHECK(f.put(200));  // from the ring's start again
+  f.ring.free_until(2);
+  CHECK(f.ring.find(32).has_value());
+}
