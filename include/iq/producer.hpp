@@ -36,8 +36,9 @@ struct PutAllResult {
 
 /// Writes items of type T into one queue. Obtained from IterableQueue<T>::get_producer().
 ///
-/// Order:     items of one producer reach consumers in the order of its puts, as far as one
-///            consumer sees them; there is no order between producers.
+/// Order:     one consumer gets a producer's items in the order of its puts, but for those that
+///            come again, or that were taken over from a slow, stopped or dead consumer. There is
+///            no order between producers.
 /// Threads:   one at a time per Producer; any number of Producers per queue.
 /// Processes: belongs to the process that got it. WorkerGroup::fork hands it to a child; use of an
 ///            inherited copy throws WrongProcess, destroying one does nothing.
