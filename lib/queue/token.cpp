@@ -33,7 +33,7 @@ Token::~Token() {
 namespace detail {
 namespace {
 
-constexpr std::string_view kPrefix = "iq1";
+constexpr std::string_view kTokenPrefix = "iq1";
 constexpr std::string_view kEnd = ".";  // so that one that was cut is not taken for whole
 constexpr char kSeparator = ':';
 
@@ -46,7 +46,7 @@ struct Ticket {
 };
 
 std::string text_of(const Ticket& t) {
-  return fmt::format("{}:{}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{}:{}", kPrefix,
+  return fmt::format("{}:{}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{}:{}", kTokenPrefix,
                      t.role == Role::producer ? 'p' : 'c', t.index, t.incarnation, t.token,
                      t.file.id.device, t.file.id.inode, t.file.number, t.file.holder,
                      t.file.holder_number, t.file.name, kEnd);
@@ -77,7 +77,7 @@ bool read(std::string_view& rest, Number& number) {
 Ticket ticket_of(std::string_view text) {
   std::string_view rest = text;
   Ticket t;
-  const bool ours = next_part(rest) == kPrefix;
+  const bool ours = next_part(rest) == kTokenPrefix;
   const std::string_view role = next_part(rest);
   if (role == "p") t.role = Role::producer;
   if (role == "c") t.role = Role::consumer;

@@ -20,7 +20,7 @@ namespace {
 
 /// How long a dead process's memory may linger (somebody reads its /proc), or the other side of a
 /// hand-over may be busy elsewhere.
-constexpr std::int64_t kPatienceNs = 5'000'000'000;
+constexpr std::int64_t kHandOverPatienceNs = 5'000'000'000;
 /// In the token word of an endpoint that a child is just adopting. No random token is below it.
 constexpr std::uint64_t kAdopting = 1;
 
@@ -57,7 +57,7 @@ void adopt_from_parent(Ring& ring) {
   ring.require_no_leases();
   endpoint.adopt();
   endpoint.mark_token(kAdopting);
-  const std::int64_t until = now_ns() + kPatienceNs;
+  const std::int64_t until = now_ns() + kHandOverPatienceNs;
   for (Held parents = endpoint.other_byte(); parents != Held::no; parents = endpoint.other_byte()) {
     if (parents == Held::unknown) {
       endpoint.unadopt();
@@ -83,7 +83,7 @@ void surrender_to_child(Ring& ring) {
   ring.require_no_leases();
   Attachment& endpoint = ring.attachment();
   const auto& token = endpoint.segment().extra(endpoint.index()).token;
-  const std::int64_t until = now_ns() + kPatienceNs;
+  const std::int64_t until = now_ns() + kHandOverPatienceNs;
   while (token.load(std::memory_order_acquire) != kAdopting || endpoint.other_byte() != Held::yes) {
     if (now_ns() >= until) {
       throw Busy(
@@ -100,7 +100,7 @@ void surrender_to_child(Ring& ring) {
 }  // namespace
 
 bool adopt_with_patience(Attachment& endpoint) {
-  const std::int64_t until = now_ns() + kPatienceNs;
+  const std::int64_t until = now_ns() + kHandOverPatienceNs;
   while (!endpoint.try_adopt()) {
     if (now_ns() >= until) return false;
     pause_a_little();

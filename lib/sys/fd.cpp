@@ -12,12 +12,6 @@
 #include "sys/system_error.hpp"
 
 namespace iq::detail {
-namespace {
-// Out of the way of loops that close "everything up to 255" and of select(), low enough that the
-// kernel's table of descriptors stays small: a fork copies the table up to the highest number.
-constexpr int kHighNumber = 512;
-}  // namespace
-
 Fd& Fd::operator=(Fd&& other) noexcept {
   if (this != &other) {
     reset();

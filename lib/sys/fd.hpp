@@ -7,6 +7,11 @@
 
 namespace iq::detail {
 
+/// Where descriptors that stay open are kept: out of the way of loops that close "everything up to
+/// 255" and of select(), low enough that the kernel's table of descriptors stays small: a fork
+/// copies the table up to the highest number.
+inline constexpr int kHighNumber = 512;
+
 class Fd {
  public:
   Fd() noexcept = default;

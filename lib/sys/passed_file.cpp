@@ -10,13 +10,10 @@
 
 #include <string>
 
+#include "sys/fd.hpp"
 #include "sys/shm_file.hpp"
 
 namespace iq::detail {
-namespace {
-constexpr int kHighNumber = 512;
-}
-
 int inheritable_copy(int fd) noexcept {
   const int high = ::fcntl(fd, F_DUPFD, kHighNumber);
   return high >= 0 ? high : ::fcntl(fd, F_DUPFD, STDERR_FILENO + 1);

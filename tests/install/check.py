@@ -113,7 +113,7 @@ class Check:
         """The shared library shows what the headers mark, and nothing else of ours."""
         self.install()
         text = ''.join(path.read_text() for path in (self.prefix / 'include').rglob('*.hpp'))
-        marked = set(re.findall(r'\bIQ_API (?:[\w:]+ )?(\w+)[ (]', text))
+        marked = set(re.findall(r'\bIQ_API (?:[\w:<>]+ )?(\w+)[ (]', text))
         shown = run('nm', '-DC', '--defined-only', self.libraries / 'libiq.so')
         names = set(re.findall(r'^\w+ [TBDR] iq::(?:detail::)?(\w+)', shown, re.M))
         expect('symbols that no header marks', sorted(names - marked), [])
