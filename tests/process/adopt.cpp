@@ -113,29 +113,6 @@ TEST_CASE("adopt: from a dead parent, with the item that it had in hand, counted
   iq::remove(name);
 }
 
-TEST_CASE("adopt and surrender: without the other side refused after a while, nothing changed") {
-  Queue queue;
-  auto kept = queue.get_producer();
-  auto unwanted = queue.get_producer();
-  iqtest::Flag refused;
-  auto child = iqtest::spawn([&] {
-    CHECK_THROWS_AS(kept.adopt(), iq::Busy);
-    CHECK_THROWS_AS(kept.put(9), iq::WrongProcess);
-    refused.set();
-    kept.adopt();
-    kept.put(2);
-    kept.close();
-  });
-  CHECK_THROWS_AS(unwanted.surrender(), iq::Busy);
-  unwanted.put(1);
-  kept.put(1);
-  refused.wait();
-  kept.surrender();
-  CHECK(child.wait().ok());
-  CHECK(queue.size() == 3);
-  CHECK(queue.producers() == 1);
-}
-
 TEST_CASE("adopt: refused when the parent has closed it; what is adopted is the child's") {
   Queue queue;
   auto closed = queue.get_producer();

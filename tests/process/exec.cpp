@@ -244,20 +244,6 @@ TEST_CASE("exec: a program killed with an item in hand is started again and goes
   CHECK(crew.results()[0].end == iq::WorkerEnd::returned);
 }
 
-TEST_CASE("~WorkerGroup: a program that ignores TERM is killed, and leaves nothing") {
-  iqtest::limit_seconds(30);
-  Queue queue;
-  auto in = queue.get_consumer();
-  int pid = 0;
-  {
-    iq::WorkerGroup crew;
-    crew.exec({.restarts = 100}, kProgram, {"ignore_term"}, queue.producer_token());
-    pid = in.get().value();
-  }
-  CHECK(iqtest::has_ended(pid));
-  CHECK(queue.producers() <= 1);  // its death is seen by whoever waits
-}
-
 TEST_CASE("exec: a killed parent takes its programs along") {
   const std::string name = iqtest::temp_name("along");
   Queue queue(iq::create_only, name);
