@@ -23,7 +23,8 @@ concept Loanable = std::same_as<T, Bytes> || (Encodable<T> && detail::InPlace<T>
 /// The place of the next item, the caller's until commit(). Obtained from Producer<T>::loan().
 ///
 /// One at a time per producer; a put while it is open throws WouldDeadlock. Destroyed without
-/// commit() nothing was put.
+/// commit() nothing was put. Once its producer is closed the place is no longer the caller's: it
+/// may be another producer's by then.
 ///
 /// Threads:   with its producer, one at a time.
 /// Processes: belongs to the process that took it.
@@ -84,7 +85,14 @@ class Loan {
 
   Loan(detail::ProducerHandle core, std::byte* at, std::size_t bytes)
       : core_(std::move(core)), at_(at), bytes_(bytes) {
-    if constexpr (detail::InPlace<T>) ::new (at_) T;
+    if constexpr (detail::InPlace<T>) {
+      try {
+        ::new (at_) T;
+      } catch (...) {
+        drop();
+        throw;
+      }
+    }
   }
 
   detail::ProducerHandle core_;

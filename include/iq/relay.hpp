@@ -33,7 +33,12 @@ class Emit {
     const std::size_t bytes = Payload::size(item);
     const Status status = core_.stage(bytes, detail::kNoDeadline, to);
     if (status != Status::ok) core_.raise(status);
-    Payload::write(item, to, bytes);
+    try {
+      Payload::write(item, to, bytes);
+    } catch (...) {
+      core_.unstage();
+      throw;
+    }
   }
   /// As put().
   void operator()(Argument item) { put(item); }

@@ -33,6 +33,9 @@ class ConsumerRing final : public ConsumerCore {
   Attachment& attachment() noexcept { return attachment_; }
   const Attachment& attachment() const noexcept { return attachment_; }
   Segment& segment() const noexcept { return attachment_.segment(); }
+  /// Whether a relay of this process uses it.
+  bool is_relaying() const noexcept { return relaying_; }
+  void set_relaying(bool is) noexcept { relaying_ = is; }
   std::uint32_t tag() const noexcept { return attachment_.index() + 1; }
 
   /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives
@@ -139,6 +142,7 @@ class ConsumerRing final : public ConsumerCore {
   static constexpr Position kAll = UINT64_MAX;
   Position blamed_ = kAll;
   bool ended_ = false;
+  bool relaying_ = false;
   /// One for the user of this object, one per explicit lease; those end in any thread.
   std::atomic<std::uint32_t> holds_{1};
   bool wake_owed_ = false;  ///< a waker chose us; passed on if we leave without taking

@@ -35,6 +35,17 @@ std::uint64_t mark_of(const Segment& input, std::uint32_t endpoint) noexcept {
 /// The queue of such a mark, in 48 bits.
 std::uint64_t relay_of(std::uint64_t mark) noexcept { return mark >> 16 | 1; }
 
+// A dead relay that somebody else is just repairing: its repairer may look only when we have left.
+void tell_passed_on(const Segment& output, std::uint64_t from) noexcept {
+  for (std::uint32_t i = 0, n = output.endpoints_used(); i < n; ++i) {
+    Shared<std::uint64_t>& word = output.extra(i).relay_from;
+    std::uint64_t seen = word.load(std::memory_order_seq_cst);
+    while ((seen & ~kRelayFlags) == from && (seen & kRelayPassedOn) == 0 &&
+           !word.compare_exchange_weak(seen, seen | kRelayPassedOn, std::memory_order_seq_cst)) {
+    }
+  }
+}
+
 }  // namespace
 
 HandOverCore::HandOverCore(ConsumerHandle in, ProducerHandle out)
@@ -45,15 +56,16 @@ HandOverCore::HandOverCore(ConsumerHandle in, ProducerHandle out)
   input_ = ring_of(in_).attachment().shared_segment();
   output_ = ring_of(out_).attachment().shared_segment();
   endpoint_ = ring_of(in_).attachment().index();
-  EndpointExtra& extra = input_->extra(endpoint_);
   LaneControl& lane = *ring_of(out_).lane().control;
-  if (extra.handover_lane.load(std::memory_order_relaxed) != 0 ||
-      lane.hand_over.load(std::memory_order_relaxed) != 0) {
+  if (ring_of(in_).is_relaying() || ring_of(out_).is_relaying()) {
     throw WouldDeadlock(fmt::format(
         "relay from {} to {}: this consumer or this producer is in another relay. Give each relay "
         "endpoints of its own",
         input_->description(), output_->description()));
   }
+  HandOverRecord(*input_, endpoint_).release_lane();  // of a predecessor in this endpoint
+  ring_of(in_).set_relaying(true);
+  ring_of(out_).set_relaying(true);
   const std::uint64_t mark = mark_of(*input_, endpoint_);
   output_->extra(ring_of(out_).attachment().index())
       .relay_from.store(relay_of(mark), std::memory_order_seq_cst);
@@ -78,22 +90,28 @@ void HandOverCore::note_output() {
 }
 
 HandOverCore::~HandOverCore() {
+  ring_of(in_).set_relaying(false);
+  ring_of(out_).set_relaying(false);
   if (process_generation() != generation_) return;
   EndpointExtra& extra = input_->extra(endpoint_);
-  extra.handover_item.store(0, std::memory_order_release);
+  const bool is_ours = static_cast<bool>(ring_of(in_).attachment());
+  if (is_ours) extra.handover_item.store(0, std::memory_order_release);
   if (ring_of(out_).attachment()) {
     output_->extra(ring_of(out_).attachment().index()).relay_from.store(0);
   }
   ring_of(out_).lane().control->hand_over.store(0, std::memory_order_release);  // T37
   IQ_KILL_POINT(relay_unmarked);
-  if (ring_of(in_).attachment()) extra.handover_lane.store(0, std::memory_order_release);
+  if (is_ours) extra.handover_lane.store(0, std::memory_order_release);
 }
 
 Status HandOverCore::next() {
   const Status status = in_->next(kForever);
   // The input has ended, so the dead relays' items were passed on by others. Say so while there is
   // one registered that did: the output is whole.
-  if (status == Status::done) sweep(*output_, 0, kMaxEndpoints);
+  if (status == Status::done) {
+    sweep(*output_, 0, kMaxEndpoints);
+    tell_passed_on(*output_, relay_of(mark_of(*input_, endpoint_)));
+  }
   return status;
 }
 
@@ -112,7 +130,9 @@ void HandOverCore::commit() {
 void HandOverCore::give_up() noexcept {
   out_->drop_stage();
   // The item may come again: what was noted of it is over.
-  input_->extra(endpoint_).handover_item.store(0, std::memory_order_release);
+  if (ring_of(in_).attachment()) {
+    input_->extra(endpoint_).handover_item.store(0, std::memory_order_release);
+  }
   in_->release(Leave::give_back);
 }
 
@@ -156,7 +176,9 @@ void HandOverRecord::release_lane() noexcept {
   EndpointExtra& extra = input_.extra(endpoint_);
   const std::uint64_t lane = extra.handover_lane.load(std::memory_order_acquire);
   if (lane == 0 || lane > kMaxLanes) return;
-  if (const Segment* target = output(); target != nullptr && lane <= target->lanes_used()) {
+  const Segment* target = output();
+  if (target == nullptr) return;  // the note stays: who can reach it removes the mark
+  if (lane <= target->lanes_used()) {
     std::uint64_t mark = mark_of(input_, endpoint_);
     target->lane(static_cast<std::uint32_t>(lane - 1))
         .control->hand_over.compare_exchange_strong(mark, 0, std::memory_order_acq_rel);  // T37

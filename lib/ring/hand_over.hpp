@@ -9,6 +9,11 @@
 
 namespace iq::detail {
 
+/// In `relay_from`, beside the queue: its repairer looks for another relay; its input has ended.
+inline constexpr std::uint64_t kRelayLeaving = std::uint64_t{1} << 63;
+inline constexpr std::uint64_t kRelayPassedOn = std::uint64_t{1} << 62;
+inline constexpr std::uint64_t kRelayFlags = kRelayLeaving | kRelayPassedOn;
+
 /// What a dead relay's record says about the item that its consumer had in hand.
 enum class HandedOver : unsigned char {
   no,       ///< not published: the input goes to another consumer

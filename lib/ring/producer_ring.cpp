@@ -38,6 +38,7 @@ void ProducerRing::rebind() noexcept {
 
 void ProducerRing::surrender() noexcept {
   closed_ = true;
+  staged_ = 0;
   room_end_ = tail_;
   attachment_.surrender();
 }

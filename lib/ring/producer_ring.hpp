@@ -29,6 +29,9 @@ class ProducerRing final : public ProducerCore {
   Attachment& attachment() noexcept { return attachment_; }
   const Attachment& attachment() const noexcept { return attachment_; }
   const LaneView& lane() const noexcept { return lane_; }
+  /// Whether a relay of this process uses it.
+  bool is_relaying() const noexcept { return relaying_; }
+  void set_relaying(bool is) noexcept { relaying_ = is; }
   /// Where the lane's tail stands once what is staged is published.
   Position staged_tail() const noexcept { return tail_ + staged_; }
   Segment& segment() const noexcept { return attachment_.segment(); }
@@ -70,6 +73,7 @@ class ProducerRing final : public ProducerCore {
   ByteRing ring_;
   Tender tender_;
   std::int64_t stuck_since_ns_ = 0;
+  bool relaying_ = false;
   bool told_to_end_ = false;  ///< a put was refused because the queue is drained
 };
 

@@ -188,16 +188,18 @@ class ConsumerRepair {
 // is whole. Of several dead ones that are repaired at a time one is the last: each says that it is
 // leaving before it looks at the others.
 bool is_succeeded(const Segment& segment, std::uint32_t endpoint) noexcept {
-  constexpr std::uint64_t kLeaving = std::uint64_t{1} << 63;
   Shared<std::uint64_t>& relay = segment.extra(endpoint).relay_from;
-  const std::uint64_t from = relay.fetch_or(kLeaving, std::memory_order_seq_cst) & ~kLeaving;
+  const std::uint64_t from =
+      relay.fetch_or(kRelayLeaving, std::memory_order_seq_cst) & ~kRelayFlags;
   if (from == 0) return false;
   for (std::uint32_t i = 0, n = segment.endpoints_used(); i < n; ++i) {
     const Life life = Life::unpack(segment.life(i).load(std::memory_order_acquire));
     if (i == endpoint || !life.live || life.role != Role::producer) continue;
-    if (segment.extra(i).relay_from.load(std::memory_order_seq_cst) == from) return true;
+    const std::uint64_t other = segment.extra(i).relay_from.load(std::memory_order_seq_cst);
+    if ((other & kRelayLeaving) == 0 && (other & ~kRelayFlags) == from) return true;
   }
-  return false;
+  // Last, since who finished the input says so before it leaves.
+  return (relay.load(std::memory_order_seq_cst) & kRelayPassedOn) != 0;
 }
 
 void repair_producer(Segment& segment, std::uint32_t endpoint, std::uint32_t incarnation) noexcept {

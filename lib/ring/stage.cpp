@@ -58,6 +58,11 @@ void ProducerCore::commit_stage() {
   if (count != 0) publish(count);
 }
 
+void ProducerCore::unstage() noexcept {
+  if (staged_ == 1) return drop_stage();
+  if (staged_ != 0) --staged_;
+}
+
 void ProducerCore::drop_stage() noexcept {
   if (staged_ == 0) return;
   staged_ = 0;

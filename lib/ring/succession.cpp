@@ -29,12 +29,19 @@ void ProducerRing::resume() {
   closed_ = false;
   told_to_end_ = false;
   staged_ = 0;  // a loan that was inherited is of the former owner
+  relaying_ = false;
   segment().extra(attachment_.index()).relay_from.store(0, std::memory_order_seq_cst);
   const std::uint64_t self = pack_lane_owner(attachment_.index(), attachment_.incarnation());
   for (std::uint32_t i = 0, n = segment().lanes_used(); i < n; ++i) {
     const LaneView lane = segment().lane(i);
     if (lane.control->owner.load(std::memory_order_acquire) != self) continue;
     raise_attention(segment(), lane);  // it may have made an orphan while it waited (T7)
+    // T35: its tail still decides about a dead relay's last input. We go on in another lane.
+    if (lane.control->hand_over.load(std::memory_order_acquire) != 0) {
+      lane.control->room_wait.store(0, std::memory_order_relaxed);
+      lane.control->owner.store(0, std::memory_order_release);  // T18, P9
+      continue;
+    }
     if (read_lane(lane)) return;
     throw Corrupt("cannot go on in a lane of " + segment().description() +
                   ": somebody has overwritten shared memory. Remove the queue");
@@ -73,8 +80,12 @@ void ConsumerRing::resume() {
   const std::int64_t until = now_ns() + kRepairPatienceNs;
   while (!repair_predecessor(segment(), self)) {
     if (now_ns() >= until) {
-      throw Busy("cannot take over a consumer of " + segment().description() +
-                 ": its lanes moved too fast to be repaired. Try again");
+      const std::string what = segment().description();
+      surrender();  // LIVE and its bytes free: the next heir's, or any repairer's. Never T20 here
+      throw Busy("cannot take over a consumer of " + what +
+                 ": the queue that its predecessor relayed into cannot be reached from here, or "
+                 "its lanes move too fast to be repaired. Take the relay's producer first, or try "
+                 "again");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -87,14 +98,13 @@ void ConsumerRing::resume() {
   line.limit.store(0, std::memory_order_release);  // T40: as T19 leaves it
   EndpointExtra& extra = segment().extra(self);
   extra.held.store(0, std::memory_order_relaxed);
-  extra.handover_lane.store(0, std::memory_order_relaxed);
   extra.handover_item.store(0, std::memory_order_relaxed);
   IQ_KILL_POINT(heir_after_line);
   begin_ = end_ = 0;
   attempts_ = in_hand_count_ = 0;
   steppable_generation_ = 0;
   leased_ = closed_ = ended_ = wake_owed_ = false;
-  claim_one_ = false;
+  claim_one_ = relaying_ = false;
   blamed_ = kAll;
   holds_.store(1, std::memory_order_relaxed);
   last_batch_ = 0;

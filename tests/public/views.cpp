@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <numeric>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <vector>
@@ -98,6 +99,19 @@ TEST_CASE("Consumer: an iterator that was advanced holds its item until the next
   }
   CHECK(filled.queue.stats().in_hand == 0);
   CHECK(filled.queue.size() == 0);
+}
+
+TEST_CASE("Consumer: moved away inside its own loop, the loop ends with Closed") {
+  Filled filled(5);
+  std::optional<Consumer> moved;
+  CHECK_THROWS_AS(
+      [&] {
+        for (const int item : filled.consumer) {
+          if (item == 3) moved.emplace(std::move(filled.consumer));
+        }
+      }(),
+      iq::Closed);
+  CHECK(moved->get() == 4);
 }
 
 TEST_CASE("Consumer: put_all from a consumer passes each item on before it takes the next") {

@@ -104,7 +104,8 @@ class Consumer<T>::Iterator {
     if (state_ == State::in_hand) return;
     const bool passed = state_ == State::passed;
     state_ = State::in_hand;
-    if (passed && owner_->core_->step(position_)) [[likely]] {
+    // The consumer may have been moved away in the loop: refill() says so.
+    if (passed && owner_->core_ && owner_->core_->step(position_)) [[likely]] {
       if constexpr (Payload::kInPlace) return;
     } else {
       const Next next = refill(std::exchange(owner_, nullptr), position_, passed);

@@ -49,6 +49,8 @@ class IQ_API ProducerCore {
   /// Publishes what was staged. Errors: Closed, Stopped, WrongProcess: nothing was appended.
   void commit_stage();
   void drop_stage() noexcept;
+  /// Forgets the item that was staged last.
+  void unstage() noexcept;
   /// Errors: WouldDeadlock while a stage is open.
   void require_no_stage() const;
   std::uint32_t staged() const noexcept { return staged_; }
