@@ -139,7 +139,7 @@ class Producer {
   {
     return take_loan(bytes);
   }
-  /// As loan(), if there is room now: ok with the loan, full, no_consumers or stopped.
+  /// As loan(), if there is room now: ok with the loan, full, no_consumers, closed or stopped.
   Result<Loan<T>> try_loan()
     requires detail::InPlace<T> && std::default_initializable<T>
   {

@@ -64,7 +64,8 @@ class Emit {
 ///
 /// Errors: what the function throws: its outputs are dropped, the input is given back and counts a
 ///         delivery more; what get and put throw.
-/// Threads: one at a time; `in` and `out` are the relay's until it returns.
+/// Threads: one at a time; `in` and `out` are the relay's until it returns: a put on `out` is
+///          refused, and the function must not touch `in`.
 /// If killed: as above. Consumers of `out` are told ProducerDied only when no other producer that
 ///         relays from the same queue is left to go on.
 /// Cost:   five stores per input more than a loop.
@@ -87,6 +88,10 @@ std::uint64_t relay(Consumer<In>& in, Producer<Out>& out, F&& function) {
         static_assert(!std::is_void_v<Result>,
                       "iq::relay: a function that takes only the item returns its output, or a "
                       "std::optional of it; to put several, take an iq::Emit<Out>& too");
+        static_assert(std::is_same_v<Result, std::optional<Out>> ||
+                          std::is_convertible_v<Result, typename Emit<Out>::Argument>,
+                      "iq::relay: the function returns something else than an item of the output "
+                      "queue or a std::optional of exactly that type");
         decltype(auto) result = function(detail::Payload<In>::view(held));
         if constexpr (std::is_same_v<Result, std::optional<Out>>) {
           if (result) emit(*result);

@@ -35,7 +35,9 @@ struct ForkOptions {
 /// For WorkerGroup::exec: `crew.exec({.restarts = 3}, "./worker", {}, queue.consumer_token())`.
 struct ExecOptions {
   /// How often the program may be started again after it was killed by a signal or ended with
-  /// another exit code than 0; each start has a token of its own for the same endpoint.
+  /// another exit code than 0; each start has a token of its own for the same endpoint. A program
+  /// that has closed its endpoints, as the end of main() does, has left them: nobody takes them
+  /// over.
   int restarts = 0;
 };
 
@@ -116,7 +118,8 @@ class IQ_API WorkerGroup {
   /// afterwards. The first one drains the queues of the workers: they are closed, puts throw
   /// Closed, what is queued is finished (the puts of workers that also consume go on), and when all
   /// workers have ended join() throws Interrupted. The second one kills them. Workers ignore
-  /// SIGINT, since Ctrl-C reaches them too, unless the program had a handler for it.
+  /// SIGINT, since Ctrl-C reaches them too, unless the program had a handler for it. A SIGTERM to
+  /// the workers themselves ends them: send it to this process only (systemd: KillMode=mixed).
   ///
   /// Errors: Interrupted; WorkerFailed for the worker that failed first; those that failed only
   ///         because a queue told them of another's failure, or of the end, come after the others.

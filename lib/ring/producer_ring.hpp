@@ -31,7 +31,10 @@ class ProducerRing final : public ProducerCore {
   const LaneView& lane() const noexcept { return lane_; }
   /// Whether a relay of this process uses it.
   bool is_relaying() const noexcept { return relaying_; }
-  void set_relaying(bool is) noexcept { relaying_ = is; }
+  void set_relaying(bool is) noexcept {
+    relaying_ = is;
+    if (!closed_) room_end_ = is ? tail_ : head_ + lane_.capacity;
+  }
   /// Where the lane's tail stands once what is staged is published.
   Position staged_tail() const noexcept { return tail_ + staged_; }
   Segment& segment() const noexcept { return attachment_.segment(); }

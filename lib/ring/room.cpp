@@ -58,7 +58,7 @@ bool ProducerRing::refresh_room() noexcept {
   lane_.control->head.store(head_, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_release);  // P13: before the slots are written anew
   IQ_KILL_POINT(room_after_head);
-  if (staged_ == 0) room_end_ = head_ + lane_.capacity;
+  if (staged_ == 0 && !relaying_) room_end_ = head_ + lane_.capacity;
   return true;
 }
 

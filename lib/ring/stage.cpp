@@ -11,11 +11,18 @@
 namespace iq::detail {
 
 void ProducerCore::require_no_stage() const {
+  const auto& ring = static_cast<const ProducerRing&>(*this);
+  if (ring.is_relaying()) {
+    throw WouldDeadlock(
+        fmt::format("put on {}: this producer is in a relay, whose outputs appear together with "
+                    "the end of their input. Put through the relay's emit, or return the output",
+                    ring.segment().description()));
+  }
   if (staged_ == 0) return;
   throw WouldDeadlock(
       fmt::format("put on {}: a loan of this producer is open, and its item comes first. commit() "
                   "or drop the loan, then put",
-                  static_cast<const ProducerRing&>(*this).segment().description()));
+                  ring.segment().description()));
 }
 
 void ProducerRing::refuse_stage() const {
@@ -56,6 +63,7 @@ void ProducerCore::commit_stage() {
   require_usable();
   if ((control_->flags.load(std::memory_order_relaxed) & kStopped) != 0) raise(Status::stopped);
   if (count != 0) publish(count);
+  if (static_cast<const ProducerRing&>(*this).is_relaying()) room_end_ = tail_;
 }
 
 void ProducerCore::unstage() noexcept {
@@ -66,7 +74,8 @@ void ProducerCore::unstage() noexcept {
 void ProducerCore::drop_stage() noexcept {
   if (staged_ == 0) return;
   staged_ = 0;
-  room_end_ = head_ + lane_.capacity;
+  const bool relaying = static_cast<const ProducerRing&>(*this).is_relaying();
+  room_end_ = relaying ? tail_ : head_ + lane_.capacity;
 }
 
 }  // namespace iq::detail

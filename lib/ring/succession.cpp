@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 #include "ring/consumer_ring.hpp"
@@ -112,6 +113,7 @@ void ConsumerRing::resume() {
   suspects_.clear();
   rebind();
   wake_everybody(segment());
+  deliver_events();  // what the repair noted
 }
 
 }  // namespace iq::detail

@@ -160,11 +160,33 @@ TEST_CASE("relay: an endpoint is in one relay at a time, and its put is refused 
   iq::relay(pair.consumer, pair.producer, [&](int i, iq::Emit<std::string>& emit) {
     CHECK_THROWS_AS(iq::relay(pair.consumer, second, [](int) { return std::string(); }),
                     iq::WouldDeadlock);
+    CHECK_THROWS_AS(pair.producer.put("before any output"), iq::WouldDeadlock);
     emit("a");
     CHECK_THROWS_AS(pair.producer.put("b"), iq::WouldDeadlock);
+    CHECK_THROWS_AS(pair.producer.try_put("b"), iq::WouldDeadlock);
     if (i == 1) emit("c");
   });
   CHECK(pair.results() == std::vector<std::string>{"a", "a", "c"});
+}
+
+TEST_CASE("relay: puts of numbers are refused inside, with room and without, and work behind it") {
+  Numbers in, out({.capacity = 4});
+  in.get_producer().put_all({1, 2, 3});
+  in.close();
+  auto from = in.get_consumer();
+  auto to = out.get_producer();
+  to.put(0);
+  iq::relay(from, to, [&](int i) {
+    CHECK_THROWS_AS(to.put(100), iq::WouldDeadlock);
+    CHECK_THROWS_AS(to.put_all({100, 101}), iq::WouldDeadlock);
+    return i;
+  });
+  CHECK(to.try_put(4) == iq::Status::full);
+  auto reader = out.get_consumer();
+  for (int i = 0; i < 4; ++i) CHECK(reader.get() == i);
+  reader.ack();
+  to.put(4);
+  CHECK(reader.get() == 4);
 }
 
 TEST_CASE("relay: stopped, it returns what it had finished; with a text it throws") {
