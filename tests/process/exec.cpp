@@ -244,6 +244,20 @@ TEST_CASE("exec: a program killed with an item in hand is started again and goes
   CHECK(crew.results()[0].end == iq::WorkerEnd::returned);
 }
 
+TEST_CASE("exec: a program that relays is started again and again, each item goes on once") {
+  Queue jobs, answers;
+  jobs.get_producer().put_all({1, 2, 3, 4, 5, 6, 7, 8, 9});
+  auto in = answers.get_consumer();
+  iq::WorkerGroup crew;
+  crew.exec({.restarts = 10}, kProgram, {"relay_two"}, jobs.consumer_token(),
+            answers.producer_token());
+  jobs.close();
+  answers.close();
+  CHECK(drain(in) == std::vector{1, 2, 3, 4, 5, 6, 7, 8, 9});
+  crew.join();
+  CHECK(crew.results()[0].restarts == 4);
+}
+
 TEST_CASE("exec: a killed parent takes its programs along") {
   const std::string name = iqtest::temp_name("along");
   Queue queue(iq::create_only, name);

@@ -108,6 +108,19 @@ int die_with_first(const Arguments& a) {
   return 0;
 }
 
+// Each process relays two items and dies with the third in hand. The consumer's token comes first:
+// what a predecessor noted cannot be looked up before the producer's queue is there.
+int relay_two(const Arguments& a) {
+  auto in = iq::Consumer<int>::from_token(a.last(1));
+  auto out = iq::Producer<int>::from_token(a.last());
+  int passed = 0;
+  iq::relay(in, out, [&](int n) {
+    if (++passed == 3) ::raise(SIGKILL);
+    return n;
+  });
+  return 0;
+}
+
 int leave_without_closing(const Arguments& a) {
   auto out = iq::Producer<int>::from_token(a.last());
   out.put(1);
@@ -127,6 +140,7 @@ int main(int argc, char** argv) {
       {"wrong_end", wrong_end},
       {"ignore_term", ignore_term},
       {"die_with_first", die_with_first},
+      {"relay_two", relay_two},
       {"leave_without_closing", leave_without_closing},
       {"ignore", [](const Arguments& a) { return a.number(); }},
       {"die", [](const Arguments&) { return ::raise(SIGKILL); }},
