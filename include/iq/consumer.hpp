@@ -179,11 +179,12 @@ class Consumer {
   /// until the parent has called surrender() or is dead, at most 5 s. What a dead parent had in
   /// hand goes to any consumer; the object of one that lives is closed.
   /// Errors: Busy when the parent keeps it; WrongProcess when the parent has closed it or another
-  ///         child has it; CannotProbe.
+  ///         child has it; BadArgument while items of it are under explicit leases; CannotProbe.
   void adopt();
   /// In the parent: lets go of it, without closing it, once a child is in adopt(); waits for that
   /// at most 5 s. What is in hand is acknowledged, the rest given back. Then is_closed() here.
-  /// Errors: Busy when no child adopts it: it is still this process's; as get().
+  /// Errors: Busy when no child adopts it: it is still this process's; BadArgument while items of
+  ///         it are under explicit leases; as get().
   void surrender();
 
   /// Ends this consumer: acknowledges what is in hand, gives the rest back. Idempotent.

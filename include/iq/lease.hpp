@@ -20,7 +20,8 @@ class Consumer;
 ///
 /// An explicit lease is not bound to the loop: it outlives the next get, the consumer object, and
 /// may be ended by another thread. Destroyed without a word, it gives the item back, since nobody
-/// said that it was finished. Room is freed in order per producer: an item that is held for long
+/// said that it was finished. Its consumer stays registered as long as there is a lease, closed or
+/// not. Room is freed in order per producer: an item that is held for long
 /// keeps its producer waiting once that one has put `capacity` items more.
 ///
 /// Threads:   one at a time per Lease; it may be moved to another thread than its consumer's.
