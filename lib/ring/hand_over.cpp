@@ -63,21 +63,21 @@ HandOverCore::HandOverCore(ConsumerHandle in, ProducerHandle out)
         "endpoints of its own",
         input_->description(), output_->description()));
   }
-  HandOverRecord(*input_, endpoint_).release_lane();  // of a predecessor in this endpoint
+  OutputName& output = input_->reserve_output(endpoint_);  // the last that may throw
+  HandOverRecord(*input_, endpoint_).release_lane();       // of a predecessor in this endpoint
   ring_of(in_).set_relaying(true);
   ring_of(out_).set_relaying(true);
   const std::uint64_t mark = mark_of(*input_, endpoint_);
   output_->extra(ring_of(out_).attachment().index())
       .relay_from.store(relay_of(mark), std::memory_order_seq_cst);
-  note_output();
+  note_output(output);
   // T35: from here on nobody but us moves that lane's tail until our note was acted upon.
   lane.hand_over.store(mark, std::memory_order_release);
   IQ_KILL_POINT(relay_marked);
 }
 
 // Where the outputs go, for whoever repairs us.
-void HandOverCore::note_output() {
-  OutputName& output = input_->reserve_output(endpoint_);
+void HandOverCore::note_output(OutputName& output) {
   std::memset(output.name, 0, sizeof output.name);
   output_->name().copy(output.name, sizeof output.name - 1);
   output.id[0].store(output_->header().queue_id[0], std::memory_order_relaxed);

@@ -1,6 +1,8 @@
 // A worker between two queues, passing each item on exactly once: what it does while nobody dies.
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <numeric>
 #include <optional>
@@ -187,6 +189,26 @@ TEST_CASE("relay: puts of numbers are refused inside, with room and without, and
   reader.ack();
   to.put(4);
   CHECK(reader.get() == 4);
+}
+
+TEST_CASE("relay: one that could not begin leaves its endpoints as they were") {
+  iqtest::Child child = iqtest::spawn([] {
+    Numbers in, out;
+    auto from = in.get_consumer();
+    auto to = out.get_producer();
+    auto reader = out.get_consumer();
+    ::close_range(3, ~0U, 0);
+    bool refused = false;
+    try {
+      iq::relay(from, to, [](int i) { return i; });
+    } catch (const iq::CannotProbe&) {
+      refused = true;
+    }
+    iqtest::require(refused, "no page for the note can be reserved");
+    to.put(5);
+    iqtest::require(reader.get() == 5, "the producer puts as before");
+  });
+  CHECK(child.wait().ok());
 }
 
 TEST_CASE("relay: stopped, it returns what it had finished; with a text it throws") {

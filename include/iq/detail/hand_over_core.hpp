@@ -41,7 +41,7 @@ class IQ_API HandOverCore {
   std::uint64_t generation_;
   std::uint32_t endpoint_ = 0;
 
-  void note_output();
+  void note_output(OutputName& output);
 };
 
 }  // namespace iq::detail
