@@ -180,6 +180,7 @@ class Stage {
   std::array<unsigned, kMaxItems> excused{};
   iqtest::Flag victim_ended;
   bool stream_is_stopped = false;
+  bool stream_is_closed = false;  // nothing more can be put
   unsigned unbooked = 0;         // deaths between the hand-out and the note of it in the book
   unsigned several_in_hand = 0;  // only the first of them is blamed for a death
   unsigned extra_copies = 0;     // an operator's requeue that was killed may double what it moved
@@ -198,7 +199,7 @@ class Stage {
 template <class T>
 void finish(Stage<T>& stage) {
   iqtest::Child survivor = iqtest::spawn([&] { stage.consume_all(Stage<T>::kSurvivor); });
-  if (!stage.stream_is_stopped) {
+  if (!stage.stream_is_stopped && !stage.stream_is_closed) {
     stage.put(kFurther, static_cast<std::uint32_t>(
                             std::min<std::uint64_t>(10 * stage.capacity, kMaxItems - kFurther)));
   }
