@@ -147,8 +147,8 @@ void kill_pairs_at(const Pair& pair, const Route& route, std::size_t nth, Draw& 
     limit_task();
     Midst midst(pair, route.stops[nth]);
     const Route second = explore(midst.world(), midst.second());
-    counts.instructions = std::max<std::uint64_t>(counts.instructions,
-                                                  route.instructions + second.instructions);
+    counts.instructions =
+        std::max<std::uint64_t>(counts.instructions, route.instructions + second.instructions);
     midst.finish();
     const std::string first = where;
     for (std::size_t i = draw.random() % draw.stride; i < second.stops.size(); i += draw.stride) {

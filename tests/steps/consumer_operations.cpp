@@ -1,14 +1,71 @@
 // Operations of one consumer with what is its own: claims, acknowledging, giving back, leases.
 #include <optional>
 
-#include "steps/staged.hpp"
+#include "steps/acts.hpp"
 
 namespace steps {
 namespace {
 
 using S = Stage<Text>;
 
+// What was acknowledged by a call that returned may not come again.
+void acknowledged(S& stage) { stage.ledger->in_hand[my_slot] = 0; }
+
+}  // namespace
+
 void put_twelve(S& stage) { stage.put(0, 12); }
+
+void claim(S& stage) {
+  RawConsumer consumer(stage.name);
+  operate([&] { stage.take_batch(consumer, my_slot, 4); });
+}
+
+void give_back_one(S& stage) {
+  RawConsumer consumer(stage.name);
+  stage.take_batch(consumer, my_slot, 6);
+  stage.take_batch(consumer, my_slot, 1);
+  stage.ledger->giving_back(stage.ledger->in_hand[my_slot] - 1);
+  operate([&] { consumer.ring().release(iq::detail::Leave::give_back); });
+}
+
+void close_in_a_batch(S& stage) {
+  RawConsumer consumer(stage.name);
+  stage.take_batch(consumer, my_slot, 6);
+  stage.take_batch(consumer, my_slot, 1);
+  operate([&] { consumer.ring().close(iq::detail::Leave::acknowledge); });
+  acknowledged(stage);
+}
+
+void lease(S& stage) {
+  auto queue = stage.open();
+  auto consumer = queue.get_consumer();
+  stage.consume(consumer, my_slot, 1);
+  std::optional<iq::Lease<Text>> held;
+  operate([&] {
+    held = *consumer.lease();
+    stage.ledger->receive(my_slot, **held, held->deliveries());
+  });
+  held->ack();
+}
+
+void acknowledge_by_hand(S& stage) {
+  auto queue = stage.open();
+  auto consumer = queue.get_consumer();
+  stage.consume(consumer, my_slot, 1);
+  operate([&] { consumer.ack(); });
+  acknowledged(stage);
+}
+
+void acknowledge_three(S& stage) {
+  RawConsumer consumer(stage.name);
+  stage.take_batch(consumer, my_slot, 8);
+  operate([&] {
+    for (int i = 0; i < 3; ++i) stage.take_batch(consumer, my_slot, 1);
+  });
+}
+
+namespace {
+
 void put_twelve_for_several(S& stage) {
   stage.put(0, 12);
   stage.several_in_hand = 1;
@@ -16,35 +73,19 @@ void put_twelve_for_several(S& stage) {
 void put_five(S& stage) { stage.put(0, 5); }
 void put_twelve_in_place(Stage<Fixed>& stage) { stage.put(0, 12); }
 
-// What was acknowledged by a call that returned may not come again.
-void acknowledged(S& stage) { stage.ledger->in_hand[kVictim] = 0; }
-
 void get_consumer(S& stage) {
   auto queue = stage.open();
   std::optional<iq::Consumer<Text>> consumer;
   operate([&] { consumer.emplace(queue.get_consumer()); });
 }
 
-void claim(S& stage) {
-  RawConsumer consumer(stage.name);
-  operate([&] { stage.take_batch(consumer, kVictim, 4); });
-}
-
 /// Acknowledges the nth item of a batch of four by asking for the next one.
 template <int n>
 void acknowledge(S& stage) {
   RawConsumer consumer(stage.name);
-  stage.take_batch(consumer, kVictim, 4);
-  for (int i = 1; i < n; ++i) stage.take_batch(consumer, kVictim, 1);
-  operate([&] { stage.take_batch(consumer, kVictim, 1); });
-}
-
-void acknowledge_by_hand(S& stage) {
-  auto queue = stage.open();
-  auto consumer = queue.get_consumer();
-  stage.consume(consumer, kVictim, 1);
-  operate([&] { consumer.ack(); });
-  acknowledged(stage);
+  stage.take_batch(consumer, my_slot, 4);
+  for (int i = 1; i < n; ++i) stage.take_batch(consumer, my_slot, 1);
+  operate([&] { stage.take_batch(consumer, my_slot, 1); });
 }
 
 // With the end of the lane behind it: so the next lap begins in the midst of the loop.
@@ -54,34 +95,18 @@ void loop(Stage<T>& stage) {
   auto consumer = queue.get_consumer();
   std::uint32_t taken = 0;
   for (const T& item : consumer) {
-    stage.ledger->receive(kVictim, item, consumer.deliveries());
+    stage.ledger->receive(my_slot, item, consumer.deliveries());
     if (++taken == 2) begin_operation();
     if (taken == 7) break;
   }
   end_operation();
 }
 
-void give_back_one(S& stage) {
-  RawConsumer consumer(stage.name);
-  stage.take_batch(consumer, kVictim, 6);
-  stage.take_batch(consumer, kVictim, 1);
-  stage.ledger->giving_back(stage.ledger->in_hand[kVictim] - 1);
-  operate([&] { consumer.ring().release(iq::detail::Leave::give_back); });
-}
-
-void close_in_a_batch(S& stage) {
-  RawConsumer consumer(stage.name);
-  stage.take_batch(consumer, kVictim, 6);
-  stage.take_batch(consumer, kVictim, 1);
-  operate([&] { consumer.ring().close(iq::detail::Leave::acknowledge); });
-  acknowledged(stage);
-}
-
 void leave_by_an_exception(S& stage) {
   RawConsumer consumer(stage.name);
-  stage.take_batch(consumer, kVictim, 6);
-  stage.take_batch(consumer, kVictim, 1);
-  stage.ledger->giving_back(stage.ledger->in_hand[kVictim] - 1);
+  stage.take_batch(consumer, my_slot, 6);
+  stage.take_batch(consumer, my_slot, 1);
+  stage.ledger->giving_back(stage.ledger->in_hand[my_slot] - 1);
   operate([&] { consumer.ring().close(iq::detail::Leave::give_back); });
 }
 
@@ -97,7 +122,7 @@ void get_some(S& stage) {
   auto consumer = queue.get_consumer();
   for (std::uint32_t id = 0; id < 4; ++id) stage.ledger->giving_back(id);
   operate([&] {
-    for (const Text& item : consumer.get_some(4)) stage.ledger->receive(kVictim, item, 1);
+    for (const Text& item : consumer.get_some(4)) stage.ledger->receive(my_slot, item, 1);
   });
 }
 
@@ -110,21 +135,9 @@ void with_leases(S& stage, Use use) {
   for (int i = 0; i < 3; ++i) {
     held.push_back(*consumer.lease());
     stage.ledger->giving_back(held.back()->id);
-    stage.ledger->receive(kVictim, *held.back(), held.back().deliveries());
+    stage.ledger->receive(my_slot, *held.back(), held.back().deliveries());
   }
   use(stage, consumer, held);
-}
-
-void lease(S& stage) {
-  auto queue = stage.open();
-  auto consumer = queue.get_consumer();
-  stage.consume(consumer, kVictim, 1);
-  std::optional<iq::Lease<Text>> held;
-  operate([&] {
-    held = *consumer.lease();
-    stage.ledger->receive(kVictim, **held, held->deliveries());
-  });
-  held->ack();
 }
 
 void acknowledge_a_lease(S& stage) {
@@ -176,11 +189,11 @@ void feed(S& stage) {
 void wait_for_an_item(S& stage) {
   auto queue = stage.open();
   auto consumer = queue.get_consumer();
-  operate([&] { stage.consume(consumer, kVictim, 1); });
+  operate([&] { stage.consume(consumer, my_slot, 1); });
 }
 
 // The end, as the last consumer finds it.
-void close_it(S& stage) {
+void end_the_stream(S& stage) {
   stage.put(0, 2);
   stage.producer.close();
   stage.queue.close();
@@ -190,8 +203,8 @@ void close_it(S& stage) {
 void find_the_end(S& stage) {
   auto queue = stage.open();
   auto consumer = queue.get_consumer();
-  stage.consume(consumer, kVictim, 2);
-  operate([&] { stage.consume(consumer, kVictim, 1); });
+  stage.consume(consumer, my_slot, 2);
+  operate([&] { stage.consume(consumer, my_slot, 1); });
   acknowledged(stage);
 }
 
@@ -224,7 +237,7 @@ std::vector<Operation> consumer_operations() {
       of("end of a lease after its consumer's", put_twelve_for_several, end_a_late_lease),
       of("wait in vain", nothing, wait_in_vain),
       of("wait for an item", feed, wait_for_an_item),
-      of("find the end", close_it, find_the_end),
+      of("find the end", end_the_stream, find_the_end),
   };
 }
 

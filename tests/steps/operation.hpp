@@ -1,4 +1,5 @@
-// What a process is killed in: an operation on a queue, in a world that is made anew for each death.
+// What a process is killed in: an operation on a queue, in a world that is made anew for each
+// death.
 #pragma once
 
 #include <functional>

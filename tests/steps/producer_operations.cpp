@@ -2,23 +2,24 @@
 #include <optional>
 #include <stdexcept>
 
-#include "steps/staged.hpp"
+#include "steps/acts.hpp"
 
 namespace steps {
-namespace {
 
-template <class T>
-void attach(Stage<T>& stage) {
-  std::optional<iq::IterableQueue<T>> queue;
-  operate([&] { queue.emplace(iq::open_only, stage.name); });
-}
-
-template <class T>
-void get_producer(Stage<T>& stage) {
+void get_producer(Stage<Text>& stage) {
   auto queue = stage.open();
-  std::optional<iq::Producer<T>> producer;
+  std::optional<iq::Producer<Text>> producer;
   operate([&] { producer.emplace(queue.get_producer()); });
 }
+
+void close_with_items(Stage<Text>& stage) {
+  auto queue = stage.open();
+  auto producer = queue.get_producer();
+  stage.put(producer, 0, 3);
+  operate([&] { producer.close(); });
+}
+
+namespace {
 
 // A lane whose owner closed it, half used.
 template <class T>
@@ -35,7 +36,8 @@ template <class T>
 void put_into_an_empty_queue(Stage<T>& stage) {
   auto queue = stage.open();
   auto producer = queue.get_producer();
-  operate([&] { stage.put(producer, 0, 2); });
+  const std::uint32_t first = my_slot == kVictim ? 0 : 200;
+  operate([&] { stage.put(producer, first, 2); });
 }
 
 // Its lane has been filled, and emptied but for one: the next items wrap slots and byte ring.
@@ -46,9 +48,9 @@ void put_and_wrap(Stage<T>& stage) {
   stage.put(producer, 0, 8);
   {
     auto consumer = queue.get_consumer();
-    stage.consume(consumer, kVictim, 7);
+    stage.consume(consumer, my_slot, 7);
     consumer.ack();
-    stage.ledger->in_hand[kVictim] = 0;
+    stage.ledger->in_hand[my_slot] = 0;
   }
   operate([&] { stage.put(producer, 8, 5); });
 }
@@ -62,7 +64,7 @@ void put_when_full(Stage<T>& stage) {
 }
 
 template <class T>
-void put_in_vain(Stage<T>& stage) {
+void put_until_the_time_out(Stage<T>& stage) {
   auto queue = stage.open();
   auto producer = queue.get_producer();
   stage.put(producer, 0, 4);
@@ -97,14 +99,6 @@ void put_all(Stage<T>& stage) {
 }
 
 template <class T>
-void close_with_items(Stage<T>& stage) {
-  auto queue = stage.open();
-  auto producer = queue.get_producer();
-  stage.put(producer, 0, 3);
-  operate([&] { producer.close(); });
-}
-
-template <class T>
 void fail(Stage<T>& stage) {
   auto queue = stage.open();
   try {
@@ -122,13 +116,13 @@ std::vector<Operation> of_items(const std::string& kind) {
   using A = Act<T>;
   constexpr auto nothing = A::nothing;
   return {
-      operation<T>({"put, empty queue, " + kind, small_queue(8), nothing,
-                    put_into_an_empty_queue<T>}),
+      operation<T>(
+          {"put, empty queue, " + kind, small_queue(8), nothing, put_into_an_empty_queue<T>}),
       operation<T>({"put, wrapping, " + kind, small_queue(8), nothing, put_and_wrap<T>}),
       operation<T>({"put, full queue, " + kind, small_queue(4), faults::drain_when_full<T>,
                     put_when_full<T>}),
       operation<T>({"put, full until the time-out, " + kind, small_queue(4), nothing,
-                    put_in_vain<T>}),
+                    put_until_the_time_out<T>}),
       operation<T>({"put, waking a sleeper, " + kind, small_queue(8), sleep<T>,
                     put_into_an_empty_queue<T>, nullptr, awake<T>}),
       operation<T>({"put_all, " + kind, small_queue(8), nothing, put_all<T>}),
@@ -137,15 +131,18 @@ std::vector<Operation> of_items(const std::string& kind) {
 
 }  // namespace
 
+void put_two(Stage<Text>& stage) { put_into_an_empty_queue(stage); }
+void put_in_vain(Stage<Text>& stage) { put_until_the_time_out(stage); }
+
 std::vector<Operation> producer_operations() {
   using A = Act<Text>;
   constexpr auto nothing = A::nothing;
   std::vector<Operation> all{
-      operation<Text>({"attach", small_queue(8), nothing, attach<Text>}),
-      operation<Text>({"get_producer, new lane", small_queue(8), nothing, get_producer<Text>}),
-      operation<Text>({"get_producer, used lane", small_queue(8), leave_a_lane_behind<Text>,
-                       get_producer<Text>}),
-      operation<Text>({"close of a producer", small_queue(8), nothing, close_with_items<Text>}),
+      operation<Text>({"attach", small_queue(8), nothing, attach}),
+      operation<Text>({"get_producer, new lane", small_queue(8), nothing, get_producer}),
+      operation<Text>(
+          {"get_producer, used lane", small_queue(8), leave_a_lane_behind<Text>, get_producer}),
+      operation<Text>({"close of a producer", small_queue(8), nothing, close_with_items}),
       operation<Text>({"failure of a producer", small_queue(8), nothing, fail<Text>}),
   };
   for (const auto& more : {of_items<Fixed>("in place"), of_items<Text>("encoded")}) {

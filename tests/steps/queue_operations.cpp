@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include "iq/detail/endpoint_access.hpp"
-#include "steps/repairs.hpp"
+#include "steps/acts.hpp"
 
 namespace steps {
 namespace {
@@ -18,32 +18,15 @@ void create(S& stage, How how) {
   std::optional<Queue> queue;
   operate([&] { queue.emplace(how, second_name(stage), small_queue(4)); });
 }
-void create_only(S& stage) { create(stage, iq::create_only); }
+
+}  // namespace
+
+void attach(S& stage) {
+  std::optional<Queue> queue;
+  operate([&] { queue.emplace(iq::open_only, stage.name); });
+}
+
 void create_if_absent(S& stage) { create(stage, iq::open_or_create); }
-
-void create_anonymous(S&) {
-  std::optional<Queue> queue;
-  operate([&] { queue.emplace(small_queue(4)); });
-}
-
-// A second queue that its creator has closed, with an item left in it and nobody attached.
-void leave_a_rest(S& stage) {
-  const int gone = stage.help([](S& s, int) {
-    Queue queue(iq::create_only, second_name(s), small_queue(4));
-    auto producer = queue.get_producer();
-    producer.put(make<Text>(1));
-  });
-  stage.await_death(gone);
-}
-
-void reopen_a_rest(S& stage) {
-  std::optional<Queue> queue;
-  operate([&] {
-    queue.emplace(iq::open_or_create, second_name(stage), small_queue(4));
-    auto producer = queue->get_producer();
-    producer.put(make<Text>(2));
-  });
-}
 
 // The last one that leaves a finished queue removes its name.
 void destroy(S& stage) {
@@ -79,6 +62,50 @@ void use_the_name(S& stage) {
   consumer.close();
 }
 
+void close_it(S& stage) {
+  auto queue = stage.open();
+  operate([&] { queue.close(); });
+}
+
+void stop_it(S& stage) {
+  auto queue = stage.open();
+  operate([&] { queue.stop(std::runtime_error("enough")); });
+}
+
+void stop_again(S& stage) {
+  stage.queue.stop();
+  stage.stream_is_stopped = true;
+  awake(stage);
+}
+
+namespace {
+
+void create_only(S& stage) { create(stage, iq::create_only); }
+
+void create_anonymous(S&) {
+  std::optional<Queue> queue;
+  operate([&] { queue.emplace(small_queue(4)); });
+}
+
+// A second queue that its creator has closed, with an item left in it and nobody attached.
+void leave_a_rest(S& stage) {
+  const int gone = stage.help([](S& s, int) {
+    Queue queue(iq::create_only, second_name(s), small_queue(4));
+    auto producer = queue.get_producer();
+    producer.put(make<Text>(1));
+  });
+  stage.await_death(gone);
+}
+
+void reopen_a_rest(S& stage) {
+  std::optional<Queue> queue;
+  operate([&] {
+    queue.emplace(iq::open_or_create, second_name(stage), small_queue(4));
+    auto producer = queue->get_producer();
+    producer.put(make<Text>(2));
+  });
+}
+
 void close_a_handle(S& stage) {
   std::optional<Queue> queue(stage.open());
   operate([&] { queue.reset(); });
@@ -88,11 +115,6 @@ void sleepers_of_both_kinds(S& stage) {
   const int sleeper = stage.help([](S& s, int slot) { s.consume_all(slot); });
   iqtest::require(iqtest::wait_until([&] { return stage.sleepers() != 0; }), "a consumer sleeps");
   stage.helper(sleeper).stop();
-}
-
-void close_it(S& stage) {
-  auto queue = stage.open();
-  operate([&] { queue.close(); });
 }
 
 // Claimed by somebody who is stopped: stop() has to tell him.
@@ -106,17 +128,6 @@ void queued_and_claimed(S& stage) {
     s.consume_all(slot);
   });
   stage.await_stopped(holder);
-}
-
-void stop_it(S& stage) {
-  auto queue = stage.open();
-  operate([&] { queue.stop(std::runtime_error("enough")); });
-}
-
-void stop_again(S& stage) {
-  stage.queue.stop();
-  stage.stream_is_stopped = true;
-  awake(stage);
 }
 
 void let_the_stage_go_on(S& stage) {

@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 
 inline constexpr int kVictim = Stage<Text>::kVictim;
 inline constexpr int kSecond = faults::kMaxSlots - 1;
+/// Of the process that performs an operation: its line in the book.
+inline int my_slot = kVictim;
 
 /// Marks `f` as what is run step by step.
 template <class F>
@@ -53,7 +55,10 @@ class StagedWorld final : public World {
     return iqtest::spawn([this] { act_.victim(stage_); });
   }
   iqtest::Child start_second() override {
-    return iqtest::spawn([this] { act_.second(stage_); });
+    return iqtest::spawn([this] {
+      my_slot = kSecond;
+      act_.second(stage_);
+    });
   }
   void watch(SharedState& state) const override {
     state.watch(stage_.spy);

@@ -18,7 +18,8 @@ template <class Entry>
 std::vector<Entry> chosen(std::vector<Entry> entries) {
   const char* only = std::getenv("IQ_STEPS_ONLY");
   if (only == nullptr) return entries;
-  std::erase_if(entries, [&](const Entry& entry) { return entry.name.find(only) == std::string::npos; });
+  std::erase_if(entries,
+                [&](const Entry& entry) { return entry.name.find(only) == std::string::npos; });
   return entries;
 }
 
@@ -32,6 +33,14 @@ void check_alone(const std::vector<Operation>& operations) {
   const Tally sum = kill_alone(chosen(operations));
   CHECK(sum.clean());
   CHECK((sum.kills > 0 || std::getenv("IQ_STEPS_ONLY") != nullptr));
+}
+
+void check_pairs(const std::vector<Pair>& pairs) {
+  const double seconds = pair_seconds();
+  iqtest::limit_seconds(seconds == 0 ? 1800 : 300 + seconds);
+  const Tally sum = kill_in_pairs(chosen(pairs), seconds);
+  CHECK(sum.clean());
+  CHECK((sum.pairs > 0 || std::getenv("IQ_STEPS_ONLY") != nullptr));
 }
 
 }  // namespace
@@ -58,4 +67,10 @@ TEST_CASE("Steps: a relay killed at any instruction hands each output over exact
 
 TEST_CASE("Steps: a repairer killed at any instruction is succeeded by the next one") {
   check_alone(repair_operations());
+}
+
+TEST_CASE("Steps: two that meet, both killed at any two instructions") { check_pairs(meetings()); }
+
+TEST_CASE("Steps: a repairer killed at any instruction, whatever the dead was at") {
+  check_pairs(successions());
 }

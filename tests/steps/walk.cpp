@@ -27,9 +27,7 @@ class Walker {
       if (state_.changed() || step == Step::system_call) return true;
     }
   }
-  Stop stop() {
-    return {{tracer_.address(), seen_[tracer_.address()] + 1}, state_.pattern()};
-  }
+  Stop stop() { return {{tracer_.address(), seen_[tracer_.address()] + 1}, state_.pattern()}; }
   Tracer& tracer() { return tracer_; }
   SharedState& state() { return state_; }
 
