@@ -2,6 +2,7 @@
 // finish, and writes down what it saw where it outlives everybody.
 #include "steps/campaign.hpp"
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr unsigned kTaskSeconds = 60;  // a death and what follows; far more than it ever needs
 constexpr std::size_t kMostEntries = 64;
+constexpr long kRunnersPerCore = 6;
 
 struct Counts {
   std::atomic<std::uint64_t> instructions{0}, kills{0}, pairs{0}, lost{0}, torn{0}, hung{0},
@@ -44,11 +46,17 @@ void complain(Counts& counts, const std::string& where, const std::exception& er
   std::cerr << where << ": " << text << std::endl;
 }
 
+// The address is one for addr2line -e FILE.
 std::string describe(const Stop& stop, std::size_t nth) {
-  char text[96];
-  std::snprintf(text, sizeof text, "stop %zu (before %#llx for the %uth time)", nth,
-                static_cast<unsigned long long>(stop.place.address), stop.place.nth);
-  return text;
+  Dl_info info{};
+  ::dladdr(reinterpret_cast<const void*>(stop.place.address), &info);
+  const auto base = reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+  const std::string file = info.dli_fname == nullptr ? "?" : info.dli_fname;
+  char text[64];
+  std::snprintf(text, sizeof text, "%#llx, passing %u",
+                static_cast<unsigned long long>(stop.place.address - base), stop.place.nth);
+  return "stop " + std::to_string(nth) + " (before " + file.substr(file.find_last_of('/') + 1) +
+         " " + text + ")";
 }
 
 // Nobody in a task may wait for ever: not even this process, for a victim that never comes.
@@ -172,12 +180,13 @@ struct Task {
   std::size_t stop;
 };
 
-// Runs `work` for every task, in as many processes as there are cores.
+// Runs `work` for every task, in several processes per core: most of the time is spent waiting for
+// others to notice a death.
 template <class Work>
 void share_out(const std::vector<Task>& tasks, Board& board, Work work) {
   std::vector<iqtest::Child> runners;
-  const long cores = std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
-  for (long core = 0; core < cores; ++core) {
+  const long count = kRunnersPerCore * std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
+  for (long i = 0; i < count; ++i) {
     runners.push_back(iqtest::spawn([&] {
       struct sigaction action {};
       action.sa_handler = [](int) {};  // no SA_RESTART: it ends waitpid()
@@ -202,18 +211,23 @@ std::vector<Route> explore_all(const std::vector<Entry>& entries, Board& board, 
   return routes;
 }
 
+void print(const std::string& name, const Tally& tally) {
+  std::cout << "  " << name << ": " << tally.instructions << " instructions, " << tally.kills
+            << " kills, " << tally.pairs << " pairs: " << tally.lost << " lost, " << tally.torn
+            << " torn, " << tally.hung << " hung";
+  if (tally.wrong != 0) std::cout << ", " << tally.wrong << " wrong";
+  std::cout << std::endl;
+}
+
 template <class Entry>
 Tally report(const std::vector<Entry>& entries, const Board& board) {
   Tally sum;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Tally tally = board.counts[i].read();
-    std::cout << "  " << entries[i].name << ": " << tally.instructions << " instructions, "
-              << tally.kills << " kills, " << tally.pairs << " pairs: " << tally.lost << " lost, "
-              << tally.torn << " torn, " << tally.hung << " hung";
-    if (tally.wrong != 0) std::cout << ", " << tally.wrong << " wrong";
-    std::cout << std::endl;
+    print(entries[i].name, tally);
     sum += tally;
   }
+  print("together", sum);
   return sum;
 }
 

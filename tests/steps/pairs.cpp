@@ -43,6 +43,27 @@ void make_room(S& stage) {
   stage.ledger->in_hand[static_cast<std::size_t>(my_slot)] = 0;
 }
 
+void claim_unless_stopped(S& stage) {
+  RawConsumer consumer(stage.name);
+  operate([&] {
+    try {
+      if (consumer.take(4)) stage.note_in_hand(consumer, my_slot);
+    } catch (const iq::Stopped&) {
+    }
+  });
+}
+
+// The first one may stand there with the area in its hands.
+void requeue_unless_busy(S& stage) {
+  auto queue = stage.open();
+  operate([&] {
+    try {
+      queue.requeue_parked();
+    } catch (const iq::Busy&) {
+    }
+  });
+}
+
 Pair meeting(const char* name, Step before, Step first, Step second, Step after = nothing,
              std::uint32_t max_deliveries = 14, std::uint64_t capacity = 16) {
   return pair_of<Text>(First::stops,
@@ -70,14 +91,14 @@ std::vector<Pair> meetings() {
       meeting("seize | seize", stop_before_the_stamp, take_one, take_one, awake),
       meeting("take an orphan | take an orphan", leave_orphans, take_one, take_one),
       meeting("park | park", poison, take_one, take_one, nothing, 1),
-      meeting("requeue | requeue", park_two_to_requeue, requeue, requeue, nothing, 1),
+      meeting("requeue | requeue", park_two_to_requeue, requeue, requeue_unless_busy, nothing, 1),
       meeting("close of a producer | find the end", put_no_more, close_with_items, find_the_end),
       meeting("get_producer | close of the queue", nothing, get_producer, close_it),
       meeting("attach | attach", nothing, attach, attach),
       meeting("create, if absent | create, if absent", nothing, create_if_absent, create_if_absent,
               use_the_name),
       meeting("destroy | create, if absent", nothing, destroy, create_if_absent, use_the_name),
-      meeting("stop | claim", put_eight, stop_it, claim, stop_again),
+      meeting("stop | claim", put_eight, stop_it, claim_unless_stopped, stop_again),
       meeting("repair | repair", die_in_a_batch, repair, repair),
   };
 }
