@@ -58,8 +58,17 @@ bool ProducerRing::refresh_room() noexcept {
   lane_.control->head.store(head_, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_release);  // P13: before the slots are written anew
   IQ_KILL_POINT(room_after_head);
-  if (staged_ == 0 && !relaying_) room_end_ = head_ + lane_.capacity;
   return true;
+}
+
+// From here on puts find what is free now, up to the ring's end; while a stage is open, or in a
+// relay, they find nothing and are refused.
+void ProducerRing::begin_run() noexcept {
+  const auto room = static_cast<std::int64_t>(head_ + lane_.capacity - tail_);
+  if (room <= 0 || staged_ != 0 || relaying_) return end_run();
+  const std::uint64_t to_end = lane_.slot_count() - (tail_ & lane_.mask());
+  run_end_ = tail_ + std::min(static_cast<std::uint64_t>(room), to_end);
+  next_slot_ = lane_.slot(tail_);
 }
 
 bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept {
@@ -194,7 +203,9 @@ Status ProducerCore::wait_for_room(std::int64_t deadline_ns) {
   require_usable();
   require_no_stage();
   std::uint64_t at = 0;
-  return ring.wait_until_free(deadline_ns, kNoRingNeed, at);
+  const Status status = ring.wait_until_free(deadline_ns, kNoRingNeed, at);
+  ring.begin_run();
+  return status;
 }
 
 std::uint64_t ProducerCore::max_bytes() const noexcept {
@@ -255,9 +266,10 @@ void ProducerCore::raise(Status status) const {
       throw Stopped(fmt::format("put on {}: it was stopped. Nothing was appended", name));
     }
     case Status::closed:
-      throw Closed(fmt::format("put on {}: a signal asked its program to end, so what is queued is "
-                               "finished and nothing new is taken. Nothing was appended; return",
-                               name));
+      throw Closed(
+          fmt::format("put on {}: a signal asked its program to end, so what is queued is "
+                      "finished and nothing new is taken. Nothing was appended; return",
+                      name));
     default: throw Closed(fmt::format("put on {}: {}", name, to_string(status)));
   }
 }

@@ -53,7 +53,7 @@ Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::b
   }
   if (status != Status::ok) return status;
   ++staged_;
-  room_end_ = tail_;
+  ring.end_run();
   return status;
 }
 
@@ -63,7 +63,7 @@ void ProducerCore::commit_stage() {
   require_usable();
   if ((control_->flags.load(std::memory_order_relaxed) & kStopped) != 0) raise(Status::stopped);
   if (count != 0) publish(count);
-  if (static_cast<const ProducerRing&>(*this).is_relaying()) room_end_ = tail_;
+  static_cast<ProducerRing&>(*this).begin_run();
 }
 
 void ProducerCore::unstage() noexcept {
@@ -74,8 +74,7 @@ void ProducerCore::unstage() noexcept {
 void ProducerCore::drop_stage() noexcept {
   if (staged_ == 0) return;
   staged_ = 0;
-  const bool relaying = static_cast<const ProducerRing&>(*this).is_relaying();
-  room_end_ = relaying ? tail_ : head_ + lane_.capacity;
+  static_cast<ProducerRing&>(*this).begin_run();
 }
 
 }  // namespace iq::detail

@@ -23,16 +23,11 @@ class IQ_API ProducerCore {
   /// Whether the next slot is known to be free. Also false when closed, stopped, or in another
   /// process: the cold path tells why.
   bool has_room() const noexcept {
-    return tail_ != room_end_ &&
-           generation_word_->load(std::memory_order_relaxed) == generation_ &&
+    return tail_ != run_end_ && generation_word_->load(std::memory_order_relaxed) == generation_ &&
            (control_->flags.load(std::memory_order_relaxed) & kPutsRefused) == 0;
   }
-  /// How many slots in a row (without a wrap of the ring) are known to be free.
-  std::uint64_t contiguous_room() const noexcept {
-    const std::uint64_t to_end = lane_.slot_count() - (tail_ & lane_.mask());
-    const std::uint64_t room = room_end_ - tail_;
-    return room < to_end ? room : to_end;
-  }
+  /// How many slots in a row are known to be free. Requires: has_room().
+  std::uint64_t contiguous_room() const noexcept { return run_end_ - tail_; }
 
   /// Waits for a free slot. ok, or full (deadline_ns == kAtOnce), timeout, no_consumers, stopped,
   /// closed. Errors: WrongProcess, WouldDeadlock, NoSpace (parking area full), CannotProbe.
@@ -57,12 +52,14 @@ class IQ_API ProducerCore {
   /// Errors: Closed, WrongProcess.
   void require_usable() const;
 
-  std::byte* next_slot() const noexcept { return lane_.slot(tail_); }
+  /// Requires: has_room(). Only where items are stored in place.
+  std::byte* next_slot() const noexcept { return next_slot_; }
 
   /// Makes the next `count` slots visible to consumers: the linearization point of put. T1.
   void publish(std::uint32_t count) noexcept {
     IQ_KILL_POINT(put_before_publish);
     tail_ += count;
+    next_slot_ += count * std::size_t{lane_.slot_bytes};
     // P1: whoever sees the tail also sees the payload.
     lane_.control->tail.store(tail_, std::memory_order_release);
     IQ_KILL_POINT(put_after_publish);
@@ -95,10 +92,13 @@ class IQ_API ProducerCore {
 
   LaneView lane_;
   Control* control_ = nullptr;
-  Position tail_ = 0;      ///< private copy of the lane's tail
-  Position room_end_ = 0;  ///< slots below it are known to be free
-  Position head_ = 0;      ///< private copy of the lane's head
-  std::uint32_t staged_ = 0;  ///< items of an open stage; room_end_ is tail_ meanwhile
+  Position tail_ = 0;  ///< private copy of the lane's tail
+  /// Slots below it are known to be free and lie in a row, from next_slot_ on: the fast path of a
+  /// put neither computes an address nor looks for the ring's end.
+  Position run_end_ = 0;
+  std::byte* next_slot_ = nullptr;
+  Position head_ = 0;         ///< private copy of the lane's head
+  std::uint32_t staged_ = 0;  ///< items of an open stage; there is no run meanwhile
   /// A page that the kernel clears in every child: tells an inherited producer from an own one.
   const std::atomic<std::uint64_t>* generation_word_ = nullptr;
   std::uint64_t generation_ = 0;
