@@ -111,7 +111,7 @@ void one_life(const std::string& name, const iq::Options& options, std::mt19937&
 }  // namespace
 
 TEST_CASE("Restart: everybody killed 1,000 times on one name, the next start works every time") {
-  iqtest::limit_seconds(120);  // seven seconds alone
+  iqtest::limit_seconds(300);  // seven seconds alone
   const std::string name = iqtest::temp_name("restart");
   std::mt19937 random(20);
   std::uint64_t most = 0;

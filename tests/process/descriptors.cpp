@@ -13,6 +13,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <type_traits>
 
 #include "iq/iq.hpp"
 #include "support/process.hpp"
@@ -42,7 +43,11 @@ iqtest::Child holder(const std::string& name, iqtest::Gate& done, iqtest::Flag& 
     Queue own(iq::open_only, name);
     auto consumer = own.get_consumer();
     require(consumer.get() == 0, "the first item");
-    harm();
+    if constexpr (std::is_invocable_v<F, Queue&>) {
+      harm(own);
+    } else {
+      harm();
+    }
     done.post();
     go.wait();
     int next = 1;
@@ -178,11 +183,12 @@ TEST_CASE(
   producer.put(0);
   iqtest::Gate done;
   iqtest::Flag go;
-  iqtest::Child user = holder(name, done, go, [&] {
+  iqtest::Child user = holder(name, done, go, [&](Queue& own) {
     close_all_descriptors();
     require(iq::remove(name), "the name is free");
     Queue made(iq::create_only, name);
     made.get_producer().put(99);
+    CHECK_THROWS_AS(own.get_producer(), iq::CannotProbe);
   });
   done.wait();
   CHECK_FALSE(old.is_current());
@@ -196,6 +202,7 @@ TEST_CASE(
   CHECK(user.wait().ok());
   Queue fresh(iq::open_only, name);
   CHECK(fresh.stats().repaired == 0);
+  CHECK(fresh.stats().lanes == 1);
   CHECK(fresh.get_consumer().get() == 99);
   fresh.close();
 }

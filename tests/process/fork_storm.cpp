@@ -86,7 +86,7 @@ void start(Bystanders& all, const std::string& name) {
 }  // namespace
 
 TEST_CASE("Forks: 1,000 beside threads that use queues and hammer malloc: no deadlock, none lost") {
-  iqtest::limit_seconds(120);
+  iqtest::limit_seconds(300);  // four seconds alone
   const std::string name = iqtest::temp_name("storm");
   const std::string ours = iqtest::temp_name("ours");
   Texts queue(iq::create_only, ours, {.capacity = 4});

@@ -176,7 +176,7 @@ TEST_CASE("Limits: a memory group that is too small: an error or the kernel's ki
 
 TEST_CASE(
     "Limits: killed by its memory group with an item in hand: that one comes again, counted") {
-  const MemoryGroup group(24u << 20);
+  const MemoryGroup group(64u << 20);
   if (!group) iqtest::skip("no memory control group to be had");
   const std::string name = iqtest::temp_name("group");
   Texts queue(iq::create_only, name, {.capacity = 8});

@@ -46,7 +46,7 @@ Exit with_shm_of(const std::string& size, F&& f) {
     f();
     return 0;
   });
-  const Exit exit = child.wait(60);  // or the limit of the case
+  const Exit exit = child.wait(120);  // or the limit of the case
   if (exit.code == kNotPermitted) skip("no permission to mount a tmpfs");
   return exit;
 }

@@ -152,7 +152,7 @@ TEST_CASE("Small /dev/shm: 1 MiB: as many producers as there is room for, then t
 }
 
 TEST_CASE("Small /dev/shm: filled by others to any page, whoever asks is told, nobody is killed") {
-  iqtest::limit_seconds(60);
+  iqtest::limit_seconds(120);  // a second alone
   iqtest::SharedCounter refused = iqtest::shared_counter();
   iqtest::SharedCounter worked = iqtest::shared_counter();
   CHECK(iqtest::with_shm_of("3m", [&] {
@@ -176,6 +176,7 @@ TEST_CASE("Small /dev/shm: filled by others to any page, whoever asks is told, n
 }
 
 TEST_CASE("Small /dev/shm: filled to any page, creating leaves a whole queue or nothing") {
+  iqtest::limit_seconds(120);
   CHECK(iqtest::with_shm_of("2m", [&] {
           Others others;
           bool before = false;
