@@ -117,59 +117,62 @@ void use(Texts& queue, unsigned& worked) {
 }  // namespace
 
 TEST_CASE("Small /dev/shm: 64 KiB: creating says what it needs and has, and leaves nothing") {
-  CHECK(iqtest::with_shm_of("64k", [] {
-          require(!has_room([] { Numbers queue(iq::create_only, kName); }), "refused");
-          require(!has_room([] { Texts queue(iq::open_or_create, kName); }), "refused");
-          require(is_empty(), "nothing is left");
-          Texts anonymous;  // has no part in it
-          anonymous.get_producer().put("here");
-          require(anonymous.get_consumer().get() == "here", "it works");
-        }).ok());
+  const iqtest::Exit exit = iqtest::with_shm_of("64k", [] {
+    require(!has_room([] { Numbers queue(iq::create_only, kName); }), "refused");
+    require(!has_room([] { Texts queue(iq::open_or_create, kName); }), "refused");
+    require(is_empty(), "nothing is left");
+    Texts anonymous;  // has no part in it
+    anonymous.get_producer().put("here");
+    require(anonymous.get_consumer().get() == "here", "it works");
+  });
+  CHECK(exit.ok());
 }
 
 TEST_CASE("Small /dev/shm: 1 MiB: as many producers as there is room for, then the figures") {
-  CHECK(iqtest::with_shm_of("1m", [] {
-          Numbers queue(iq::create_only, kName, {.capacity = 64});
-          std::vector<iq::Producer<int>> producers;
-          while (has_room([&] { producers.push_back(queue.get_producer()); })) {
-            for (int i = 0; i < 64; ++i) {
-              require(producers.back().try_put(i) == iq::Status::ok, "all of its room is there");
-            }
-          }
-          require(producers.size() > 3, "several found room");
-          std::cout << "  " << producers.size() << " producers\n";
-          const std::size_t items = producers.size() * 64;
-          producers.clear();
-          auto late = queue.get_producer();  // a lane that is there needs no room
-          late.close();
-          queue.close();
-          auto consumer = queue.get_consumer();
-          std::size_t count = 0;
-          while (consumer.get_for(5s)) ++count;
-          require(count == items, "each item comes");
-          consumer.close();
-        }).ok());
+  const iqtest::Exit exit = iqtest::with_shm_of("1m", [] {
+    Numbers queue(iq::create_only, kName, {.capacity = 64});
+    std::vector<iq::Producer<int>> producers;
+    while (has_room([&] { producers.push_back(queue.get_producer()); })) {
+      for (int i = 0; i < 64; ++i) {
+        require(producers.back().try_put(i) == iq::Status::ok, "all of its room is there");
+      }
+    }
+    require(producers.size() > 3, "several found room");
+    std::cout << "  " << producers.size() << " producers\n";
+    const std::size_t items = producers.size() * 64;
+    producers.clear();
+    auto late = queue.get_producer();  // a lane that is there needs no room
+    late.close();
+    queue.close();
+    auto consumer = queue.get_consumer();
+    std::size_t count = 0;
+    while (consumer.get_for(5s)) ++count;
+    require(count == items, "each item comes");
+    consumer.close();
+  });
+  CHECK(exit.ok());
 }
 
 TEST_CASE("Small /dev/shm: filled by others to any page, whoever asks is told, nobody is killed") {
   iqtest::limit_seconds(120);  // a second alone
   iqtest::SharedCounter refused = iqtest::shared_counter();
   iqtest::SharedCounter worked = iqtest::shared_counter();
-  CHECK(iqtest::with_shm_of("3m", [&] {
-          Others others;
-          for (std::uint64_t pages = 0; pages < 250; ++pages) {
-            Texts queue(iq::open_or_create, kName,
-                        {.capacity = 4, .bytes_per_producer = 2048, .max_deliveries = 1});
-            others.leave(pages);
-            unsigned done = 0;
-            use(queue, done);
-            *worked += done;
-            *refused += 2 - done;
-            queue.close();
-            iq::remove(kName);
-            others.leave(free_pages());
-          }
-        }).ok());
+  const iqtest::Exit exit = iqtest::with_shm_of("3m", [&] {
+    Others others;
+    for (std::uint64_t pages = 0; pages < 250; ++pages) {
+      Texts queue(iq::open_or_create, kName,
+                  {.capacity = 4, .bytes_per_producer = 2048, .max_deliveries = 1});
+      others.leave(pages);
+      unsigned done = 0;
+      use(queue, done);
+      *worked += done;
+      *refused += 2 - done;
+      queue.close();
+      iq::remove(kName);
+      others.leave(free_pages());
+    }
+  });
+  CHECK(exit.ok());
   std::cout << "  " << *worked << " times there was room, " << *refused << " times not\n";
   CHECK(*worked > 0);
   CHECK(*refused > 0);
@@ -177,21 +180,22 @@ TEST_CASE("Small /dev/shm: filled by others to any page, whoever asks is told, n
 
 TEST_CASE("Small /dev/shm: filled to any page, creating leaves a whole queue or nothing") {
   iqtest::limit_seconds(120);
-  CHECK(iqtest::with_shm_of("2m", [&] {
-          Others others;
-          bool before = false;
-          for (std::uint64_t pages = 0; pages < 200; ++pages) {
-            others.leave(pages);
-            const bool made = has_room([] {
-              Numbers queue(iq::create_only, kName, {.capacity = 4, .reserve_lanes = 1});
-              queue.get_producer().put(1);  // the one that was reserved
-              require(queue.get_consumer().get() == 1, "it works");
-              queue.close();
-            });
-            require(made || !before, "what was enough stays enough");
-            before = made;
-            require(::access("/dev/shm/iq.small", F_OK) != 0, "nothing is left");
-          }
-          require(before, "in the end there was room");
-        }).ok());
+  const iqtest::Exit exit = iqtest::with_shm_of("2m", [&] {
+    Others others;
+    bool before = false;
+    for (std::uint64_t pages = 0; pages < 200; ++pages) {
+      others.leave(pages);
+      const bool made = has_room([] {
+        Numbers queue(iq::create_only, kName, {.capacity = 4, .reserve_lanes = 1});
+        queue.get_producer().put(1);  // the one that was reserved
+        require(queue.get_consumer().get() == 1, "it works");
+        queue.close();
+      });
+      require(made || !before, "what was enough stays enough");
+      before = made;
+      require(::access("/dev/shm/iq.small", F_OK) != 0, "nothing is left");
+    }
+    require(before, "in the end there was room");
+  });
+  CHECK(exit.ok());
 }
