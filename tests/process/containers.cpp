@@ -2,6 +2,7 @@
 // clocks, and in each of them the only process is pid 1. Who is dead is known exactly all the same.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -26,12 +27,21 @@ struct Talk {
   iqtest::SharedCounter others_item = iqtest::shared_counter(-1);
 };
 
-const iq::EndpointInfo& consumer_of(const iq::Inspection& seen, iq::Alive alive) {
-  for (const iq::EndpointInfo& each : seen.endpoints) {
-    if (each.role == iq::EndpointRole::consumer && each.alive == alive) return each;
-  }
-  require(false, "there is such a consumer");
-  return seen.endpoints[0];
+/// The consumer that is dead, or alive. Whoever reads about a dying process in /proc keeps its
+/// memory a moment longer, so this asks again.
+iq::EndpointInfo consumer_of(const std::string& name, iq::Alive alive) {
+  iq::EndpointInfo found;
+  const bool there = iqtest::wait_until([&] {
+    const iq::Inspection seen = iq::inspect(name);
+    const auto is_it = [&](const iq::EndpointInfo& each) {
+      return each.role == iq::EndpointRole::consumer && each.alive == alive;
+    };
+    const auto it = std::ranges::find_if(seen.endpoints, is_it);
+    if (it != seen.endpoints.end()) found = *it;
+    return it != seen.endpoints.end();
+  });
+  require(there, "there is such a consumer");
+  return found;
 }
 
 /// Makes the queue; later takes what there is to take and judges who is dead and who is not.
@@ -41,9 +51,8 @@ void create_and_judge(const std::string& name, Talk& talk) {
   for (int i = 0; i < kItems; ++i) producer.put(i);
   talk.made.set();
   talk.judge.wait();
-  const iq::Inspection before = iq::inspect(name);
-  const iq::EndpointInfo& dead = consumer_of(before, iq::Alive::no);
-  const iq::EndpointInfo& alive = consumer_of(before, iq::Alive::yes);
+  const iq::EndpointInfo dead = consumer_of(name, iq::Alive::no);
+  const iq::EndpointInfo alive = consumer_of(name, iq::Alive::yes);
   require(dead.pid == 1 && alive.pid == 1, "each was pid 1");
   require(!dead.pid_is_ours && !alive.pid_is_ours, "and neither is mistaken for this pid 1");
   auto consumer = queue.get_consumer();
@@ -139,7 +148,11 @@ TEST_CASE("Containers: an anonymous queue by an inherited descriptor: the same e
   victim.kill(SIGKILL);
   CHECK(victim.wait() == Container::kKilled);
   auto consumer = queue.get_consumer();
-  CHECK(consumer.get_for(200ms).status() == iq::Status::timeout);
+  const auto waits_for_nothing = [&] {
+    return consumer.get_for(50ms).status() == iq::Status::timeout;
+  };
+  CHECK(iqtest::wait_until([&] { return !waits_for_nothing() || queue.stats().repaired >= 3; }));
+  CHECK(waits_for_nothing());
   const iq::Stats stats = queue.stats();
   CHECK(stats.repaired == 3);  // its queue object, producer and consumer
   CHECK(stats.last_death_pid == 1);
@@ -177,8 +190,7 @@ TEST_CASE("Containers: a pid that is used again at once does not bring its dead 
     iqtest::Child next = iqtest::spawn([&] {
       require(::getpid() == dead.pid(), "the number is used again");
       Queue own(iq::open_only, name);
-      const iq::Inspection seen = iq::inspect(name);
-      require(consumer_of(seen, iq::Alive::no).pid == ::getpid(), "alive by number, dead by lock");
+      require(consumer_of(name, iq::Alive::no).pid == ::getpid(), "alive by number, dead by lock");
       auto consumer = own.get_consumer();
       require(*consumer.get_for(5s) == 7 && consumer.deliveries() == 2, "its item comes again");
     });
