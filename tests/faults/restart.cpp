@@ -10,6 +10,23 @@
 #include "faults/stage.hpp"
 #include "sys/shm_file.hpp"
 
+namespace faults {
+
+/// A third type, in place and larger than the others' slots.
+struct Wide {
+  std::uint32_t id;
+  std::array<std::uint32_t, 99> copies;
+};
+static void make(std::uint32_t id, Wide& item) {
+  item.id = id;
+  item.copies.fill(id);
+}
+static bool whole(const Wide& item) {
+  return std::ranges::all_of(item.copies, [&](std::uint32_t copy) { return copy == item.id; });
+}
+
+}  // namespace faults
+
 using namespace faults;
 
 namespace {
@@ -48,8 +65,24 @@ void live_on(const std::string& name, const iq::Options& options, Progress& prog
   }
 }
 
-/// Three programs on the name: all that live get the queue. Then they are killed.
 template <class T>
+std::string refusal(const std::string& name) {
+  try {
+    iq::IterableQueue<T> queue(iq::open_or_create, name);
+  } catch (const iq::WrongType& error) {
+    return error.what();
+  }
+  return {};
+}
+
+template <class T>
+constexpr const char* name_of() {
+  return std::is_same_v<T, Wide> ? "Wide" : std::is_same_v<T, Text> ? "Text" : "Fixed";
+}
+
+/// Three programs on the name: all that live get the queue, and who comes with items of type Other
+/// is refused. Then they are killed.
+template <class T, class Other>
 void one_life(const std::string& name, const iq::Options& options, std::mt19937& random) {
   iqtest::Shared<Progress> progress;
   std::vector<iqtest::Child> programs;
@@ -65,36 +98,31 @@ void one_life(const std::string& name, const iq::Options& options, std::mt19937&
   }
   REQUIRE(iqtest::wait_until([&] { return progress->attached >= living; }));
   const auto enough = static_cast<unsigned>(random() % 12);
-  (void)iqtest::wait_until([&] { return progress->moved >= enough; }, 0.02);
+  (void)iqtest::wait_until([&] { return progress->moved >= enough; }, 0.005);
+  if (living != 0 && random() % 4 == 0) {
+    const std::string text = refusal<Other>(name);
+    REQUIRE(text.find(name_of<T>()) != text.npos);
+    REQUIRE(text.find(name_of<Other>()) != text.npos);
+  }
   for (iqtest::Child& program : programs) program.kill();
   for (iqtest::Child& program : programs) REQUIRE(program.wait().signal == SIGKILL);
 }
 
-template <class T>
-std::string refusal(const std::string& name) {
-  try {
-    iq::IterableQueue<T> queue(iq::open_or_create, name);
-  } catch (const iq::WrongType& error) {
-    return error.what();
-  }
-  return {};
-}
-
 }  // namespace
 
-TEST_CASE("Restart: everybody killed 200 times on one name, the next start works every time") {
-  iqtest::limit_seconds(60);
+TEST_CASE("Restart: everybody killed 1,000 times on one name, the next start works every time") {
+  iqtest::limit_seconds(300);  // seven seconds alone
   const std::string name = iqtest::temp_name("restart");
   std::mt19937 random(20);
   std::uint64_t most = 0;
-  for (int life = 0; life < 200; ++life) {
+  for (int life = 0; life < 1'000; ++life) {
     const iq::Options options{.capacity = std::uint64_t{4} << random() % 4,
                               .bytes_per_producer = std::uint64_t{1024} << random() % 3,
                               .max_deliveries = 14};
-    if (random() % 2 == 0) {
-      one_life<Text>(name, options, random);
-    } else {
-      one_life<Fixed>(name, options, random);
+    switch (random() % 3) {
+      case 0: one_life<Text, Fixed>(name, options, random); break;
+      case 1: one_life<Fixed, Wide>(name, options, random); break;
+      default: one_life<Wide, Text>(name, options, random); break;
     }
     most = std::max(most, bytes_in_shared_memory(name));
   }
