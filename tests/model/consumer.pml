@@ -6,12 +6,12 @@
 #else
 #define FLUSH(c)  skip
 #endif
-/* What a role may do; constants, so that nothing of it is in the state. */
-#ifndef MAY_CLAIM
-#define MAY_CLAIM true
-#endif
-#ifndef MAY_LOOK
-#define MAY_LOOK true
+#ifdef ROLES      /* consumer 1 claims, each of the others lives on what it leaves in one lane */
+#define MAY_CLAIM(l)  (me == 1)
+#define MAY_LOOK(l)   (me == (l) + 2)
+#else
+#define MAY_CLAIM(l)  true
+#define MAY_LOOK(l)   true
 #endif
 
 /* lane, cursor, limit in this order (P4) */
@@ -41,7 +41,7 @@ inline shrink_to(pos) {
   :: else
   fi;
 #endif
-  d_step {
+  atomic {
 #ifdef OLD_END
     if :: TAG(v) != 0 && TAG(v) != me -> x = e :: else fi;
 #endif
@@ -124,11 +124,11 @@ idle:
   }
 end_idle:
   if
-  :: atomic { MAY_CLAIM && tail[0] > claim[0] -> ln = 0 } goto fetch
-  :: atomic { MAY_LOOK && SOMETHING_BEHIND(0) -> ln = 0; p = doneto[0]; c = claim[0] } goto look
+  :: atomic { MAY_CLAIM(0) && tail[0] > claim[0] -> ln = 0 } goto fetch
+  :: atomic { MAY_LOOK(0) && SOMETHING_BEHIND(0) -> ln = 0; p = doneto[0]; c = claim[0] } goto look
 #if LANES == 2
-  :: atomic { MAY_CLAIM && tail[1] > claim[1] -> ln = 1 } goto fetch
-  :: atomic { MAY_LOOK && SOMETHING_BEHIND(1) -> ln = 1; p = doneto[1]; c = claim[1] } goto look
+  :: atomic { MAY_CLAIM(1) && tail[1] > claim[1] -> ln = 1 } goto fetch
+  :: atomic { MAY_LOOK(1) && SOMETHING_BEHIND(1) -> ln = 1; p = doneto[1]; c = claim[1] } goto look
 #endif
   fi;
 
@@ -139,7 +139,11 @@ fetch:
     e = b + 1;
     do
     :: e < tail[ln] && e - b < BATCH && e % N != 0 -> e++
+#ifdef ROLES
+    :: e == tail[ln] -> break
+#else
     :: break
+#endif
     od;
 #ifdef TAKEOVER
   }

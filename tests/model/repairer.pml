@@ -8,7 +8,7 @@ inline seal_dead() {
   v = line_limit[d];
   do
   :: x = K(stamp[SLOT(ln, p)]);  /* as it is by now */
-     d_step {
+     atomic {
        e = ENDOF(v);
        if :: (TAG(v) != 0 && TAG(v) != d) || e <= p || e > p + x -> e = p + x :: else fi
      }
@@ -23,7 +23,7 @@ inline seal_dead() {
        fi
      }
   od;
-  d_step { v = 0; if :: e - p != K(w) -> shrunk = true :: else fi };
+  atomic { v = 0; if :: e - p != K(w) -> shrunk = true :: else fi };
   if
   :: e - p != x -> atomic {  /* T13 */
        if :: stamp[SLOT(ln, p)] == w -> stamp[SLOT(ln, p)] = STAMP(p, e - p, d, LEASED); MAY_DIE
@@ -35,7 +35,7 @@ inline seal_dead() {
 
 /* T14, from the last item to the stamp at p, which goes last. */
 inline split_dead() {
-  d_step {
+  atomic {
     x = line_cursor[d] >> 1;
 #ifndef CURSOR_OF_ANY_LANE   /* mutation: the cursor is believed for every lease */
     if :: line_lane[d] != ln || x < p || x > e -> x = p :: else fi;
@@ -56,7 +56,7 @@ inline split_dead() {
   od;
   if :: x > p -> atomic { put_done(ln, p, x - p, d); MAY_DIE } :: else fi;
 #endif
-  d_step { q = 0; x = 0; e = 0 }
+  atomic { q = 0; x = 0; e = 0 }
 }
 
 proctype Repairer() {
@@ -81,7 +81,7 @@ again:
   :: p >= c -> break
   :: p < c ->
      w = stamp[SLOT(ln, p)];
-     d_step { o = OWN(w); k = (WIDE(w) -> K(w) : 1) };
+     atomic { o = OWN(w); k = (WIDE(w) -> K(w) : 1) };
      if
      :: LAP(w) > LAPOF(p) -> goto again  /* overtaken */
      :: LAP(w) < LAPOF(p) ->
@@ -103,7 +103,7 @@ again:
         p = p + 1
      :: LAP(w) == LAPOF(p) && (o != d || ST(w) == DONE || ST(w) == ORPHAN) -> p = p + k
      fi;
-     d_step { w = 0; o = 0; k = 0 }
+     atomic { w = 0; o = 0; k = 0 }
   od;
   if :: shrunk -> goto again :: else fi;
 free:

@@ -20,7 +20,7 @@ take_over:
 #ifndef STEAL_SEALED   /* mutation: a seal is taken for a thief that does not go on */
   if :: TAG(v) == o || TAG(v) == NUDGE -> goto passed :: else fi;
 #endif
-  d_step { if :: TAG(v) == 0 -> x = e - (e - x) / 2 :: else -> x = ENDOF(v) fi };
+  atomic { if :: TAG(v) == 0 -> x = e - (e - x) / 2 :: else -> x = ENDOF(v) fi };
   if :: x <= b || x >= e -> goto passed :: else fi;
   atomic {  /* T10 */
     if
@@ -59,7 +59,7 @@ take_over:
     :: else fi
   }
 #endif
-  d_step { b = x; x = 0; o = 0; w = 0; v = 0; p = 0 };
+  atomic { b = x; x = 0; o = 0; w = 0; v = 0; p = 0 };
   goto own;
 
 give_up:  /* T12: while we are pending the stamp says where the batch ends */
