@@ -197,7 +197,6 @@ init {
     run Producer(1, 1);
     run Producer(2, 0);
     for (n : 1 .. CONSUMERS) { run Consumer() }
-    run Consumer();  /* one that no kill leaves out: kills are fewer than consumers */
     run Closer();
     run Repairer()
   }
