@@ -37,7 +37,11 @@ inline shrink_to(pos) {
   x = ENDOF(v);
 #ifndef OLD_END   /* mutation: the private copy under a stranger's pending */
   if
+#ifdef END_FROM_STAMP   /* mutation: a settled limit is not believed */
+  :: TAG(v) != me && e - b > 1 -> x = b + K(stamp[SLOT(ln, b)])
+#else
   :: TAG(v) != 0 && TAG(v) != me && e - b > 1 -> x = b + K(stamp[SLOT(ln, b)])  /* a load */
+#endif
   :: else
   fi;
 #endif
@@ -170,11 +174,19 @@ own:  /* the batch [b, e) of ln is ours; T4: its first item in hand */
   do
 #ifndef TAKEOVER  /* no limit ever moves */
   :: atomic { p + 1 < e -> ack(ln, p); p++; line_cursor[me] = (p << 1) | 1; take(ln, p); MAY_END }
+#ifdef DONE_FIRST   /* mutation: T5 before the last item is acknowledged */
+  :: atomic { p + 1 == e -> put_done(ln, b, e - b, me); leased[me] = false; MAY_END }
+     atomic { ack(ln, p); line_cursor[me] = e << 1; MAY_END; goto idle }
+#else
   :: atomic { p + 1 == e -> ack(ln, p); p++; line_cursor[me] = (p << 1) | 1; MAY_END }
      finish_batch();
      goto idle
+#endif
 #else
   :: true ->  /* a step: T4, then the limit (P5) */
+#ifdef LIMIT_BEFORE_CURSOR   /* mutation of P5 */
+     v = line_limit[me];
+#endif
      atomic {
        ack(ln, p);
        p++;
@@ -187,7 +199,9 @@ own:  /* the batch [b, e) of ln is ours; T4: its first item in hand */
        MAY_END
      }
      atomic {
+#ifndef LIMIT_BEFORE_CURSOR
        v = line_limit[me];
+#endif
        if :: BELOW(p, v) -> take(ln, p); v = 0; goto next_step :: else fi
      }
      do  /* the cold path: resolve_limit */

@@ -41,17 +41,21 @@ byte in_hand[2];           /* dead consumers' items, by lane: their repair gives
 #define MAY_END  if :: true :: kills > 0 -> kills--; goto killed fi
 #define MAY_DIE  if :: true :: repair_kills > 0 -> repair_kills--; goto dead fi
 
-/* T19 at endpoint `to`; then closed is looked at, then the epoch moves (P8). */
-inline attach(to) {
+/* T19 at endpoint `to`; then closed is looked at, then the epoch moves (P8). dup() may register also
+ * when the queue is closed, since its source is LIVE meanwhile. */
+inline attach(to, even_closed) {
   registered = false;
-  atomic { holder[to] = me; if :: closed -> holder[to] = 0 :: else -> registered = true fi };
+  atomic {
+    holder[to] = me;
+    if :: closed && !even_closed -> holder[to] = 0 :: else -> registered = true fi
+  };
   if
   :: registered ->
      atomic { life[to] = 1; let_in[to] = false; MAY_END };
 #ifndef NO_LOOK_BEHIND_LIVE   /* mutation */
      atomic {
        if
-       :: closed -> life[to] = 0; holder[to] = 0; registered = false
+       :: closed && !even_closed -> life[to] = 0; holder[to] = 0; registered = false
        :: else -> let_in[to] = true; MAY_END
        fi
      };
@@ -71,7 +75,7 @@ proctype Producer(byte me; byte own) {
   if
   :: atomic { life[own] == 1 && holder[own] == me }  /* it is there from the beginning */
   :: atomic { life[own] == 0 && holder[own] == 0 -> holder[own] = me }
-     attach(own);
+     attach(own, false);
      if :: registered :: else -> goto out fi
   fi;
   if  /* T17: any lane without an owner */
@@ -81,7 +85,7 @@ proctype Producer(byte me; byte own) {
   do
   :: atomic { left > 0 -> left--; assert(!over); tail[lane] = tail[lane] + 1; MAY_END }  /* T1 */
   :: atomic { dups > 0 && life[1 - own] == 0 && holder[1 - own] == 0 -> dups--; holder[1 - own] = me }
-     attach(1 - own);
+     attach(1 - own, true);
      if :: registered :: else -> goto stay fi;
      atomic { owner[lane] = 0; MAY_END };
      atomic { life[own] = 0; holder[own] = 0; let_in[own] = false; own = 1 - own };
@@ -92,11 +96,11 @@ proctype Producer(byte me; byte own) {
 stay: skip
   :: break
   od;
-#ifdef FREE_BEFORE_OWNER      /* mutation: T20 before the last put */
-  atomic { life[own] = 0; if :: left > 0 -> left--; tail[lane] = tail[lane] + 1 :: else fi };
-#endif
   atomic { owner[lane] = 0; MAY_END };    /* T18 */
   atomic { life[own] = 0; MAY_END };      /* T20 */
+#ifdef PUT_BEHIND_LEAVING     /* mutation */
+  atomic { if :: left > 0 -> left--; assert(!over); tail[lane] = tail[lane] + 1 :: else fi };
+#endif
   atomic { holder[own] = 0; let_in[own] = false }
 out:
   goto end;
@@ -179,7 +183,11 @@ found:
   life[d] = 0;
 #endif
   atomic { failure = true; MAY_DIE };  /* T27 */
+#ifdef LANE_KEPT              /* mutation: no T18 */
+  i = 2;
+#else
   i = 0;
+#endif
   do
   :: i < 2 -> atomic { if :: owner[i] == d + 1 -> owner[i] = 0; MAY_DIE :: else fi; i++ }  /* T18 */
   :: i == 2 -> break

@@ -37,9 +37,7 @@ inline seal_dead() {
 inline split_dead() {
   atomic {
     x = line_cursor[d] >> 1;
-#ifndef CURSOR_OF_ANY_LANE   /* mutation: the cursor is believed for every lease */
     if :: line_lane[d] != ln || x < p || x > e -> x = p :: else fi;
-#endif
     q = e
   }
 #ifdef REPAIR_FORWARD   /* mutation: the stamp at p first */

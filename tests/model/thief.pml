@@ -17,11 +17,12 @@ take_over:
   :: e - x - 1 == 0 -> goto passed
   :: else
   fi;
-#ifndef STEAL_SEALED   /* mutation: a seal is taken for a thief that does not go on */
   if :: TAG(v) == o || TAG(v) == NUDGE -> goto passed :: else fi;
-#endif
   atomic { if :: TAG(v) == 0 -> x = e - (e - x) / 2 :: else -> x = ENDOF(v) fi };
   if :: x <= b || x >= e -> goto passed :: else fi;
+#ifdef CURSOR_BEFORE_PENDING   /* mutation of P5 */
+  i = line_cursor[o] >> 1;
+#endif
   atomic {  /* T10 */
     if
     :: line_limit[o] == v -> line_limit[o] = PENDING(x, me, ln); MAY_END
@@ -31,13 +32,16 @@ take_over:
 #if defined(TSO) && !defined(NO_FENCE)
   atomic { FLUSH(o) }  /* P5: the heavy fence */
 #endif
+#ifndef CURSOR_BEFORE_PENDING
   i = line_cursor[o] >> 1;
-  if :: i < b || i >= x || line_lane[o] != ln -> i = 0; goto give_up :: else -> i = 0 fi;
-#ifndef NO_SECOND_LOOK   /* mutation: the stamp is not read again */
-  if :: stamp[SLOT(ln, b)] != w -> goto give_up :: else fi;
 #endif
+  if :: i < b || i >= x || line_lane[o] != ln -> i = 0; goto give_up :: else -> i = 0 fi;
+  if :: stamp[SLOT(ln, b)] != w -> goto give_up :: else fi;
   atomic {  /* T11 */
     if
+#ifdef CONFIRM_BY_STORE   /* mutation: whatever became of the pending word */
+    :: line_limit[o] != PENDING(x, me, ln) -> line_limit[o] = SETTLED(x, ln); MAY_END
+#endif
     :: line_limit[o] == PENDING(x, me, ln) -> line_limit[o] = SETTLED(x, ln); MAY_END
     :: else -> goto passed
     fi
