@@ -286,6 +286,9 @@ look:  /* behind others: from boundary to boundary (I5), at most to the claim c 
 
 seize:
   w = 0;
+#ifdef NO_SEIZING
+  goto idle;
+#endif
 #ifdef STEP_OVER   /* mutation of I5: an unstamped position is stepped over */
   if :: p++; goto look :: true fi;
 #endif

@@ -173,4 +173,8 @@ inline stamp_unstamped(l, p, w, won) {
 #define ANY(l)    (LOOSE(l, 0) || LOOSE(l, 1) || LOOSE(l, 2) || LOOSE(l, 3) || \
                    OPEN(l, 0) || OPEN(l, 1) || OPEN(l, 2) || OPEN(l, 3))
 #endif
+#ifdef NO_SEIZING   /* mutation: what a claimer has not stamped waits for it */
+#define SOMETHING_BEHIND(l)  (doneto[l] < claim[l] && (ANY(l)))
+#else
 #define SOMETHING_BEHIND(l)  (doneto[l] < claim[l] && (ANY(l) || SUM(l) < claim[l] - doneto[l]))
+#endif
