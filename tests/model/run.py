@@ -42,7 +42,7 @@ RUNS = [
     ('laps', 'lane', f'{LAPS} ITEMS=5 PRODUCERS=2 KILLS=0'),
     ('laps, a kill, a repairer killed', 'lane',
      f'{LAPS} ITEMS=5 PRODUCERS=1 KILLS=1 REPAIR_KILLS=1'),
-    ('laps, one stopped', 'lane', f'{LAPS} ITEMS=4 PRODUCERS=1 KILLS=0 STOPS=1'),
+    ('laps, one stopped', 'lane', f'{LAPS} TAKEOVER ITEMS=3 PRODUCERS=1 KILLS=0 STOPS=1 GIVES=0'),
     ('two owners and a kill', 'lane', f'{LAPS} ITEMS=3 PRODUCERS=2 KILLS=1'),
     ('two deaths, two repairers', 'lane', 'N=2 ITEMS=2 KILLS=2 REPAIRERS=2 GIVES=0'),
     ('two lanes and a kill', 'lane', 'N=2 ITEMS=2 LANES=2 KILLS=1 REPAIRERS=1 GIVES=0'),
@@ -74,7 +74,8 @@ MUTATIONS = [
     ('SPLIT_FORWARD', 'lane', f'{LAPS} ITEMS=2 PRODUCERS=1 KILLS=1', 'T9 from the first item on'),
     ('STEP_OVER', 'lane', f'{LAPS} ITEMS=4 PRODUCERS=1 KILLS=1', 'seizers step over the unstamped'),
     ('HEAD_OVER_LEASES', 'lane', f'{LAPS} ITEMS=4 PRODUCERS=1 KILLS=0', 'T16 moves over leases'),
-    ('NO_SEIZING', 'lane', f'{LAPS} ITEMS=4 PRODUCERS=1 KILLS=0 STOPS=1', 'nobody does T6 or T7'),
+    ('NO_SEIZING', 'lane', f'{LAPS} TAKEOVER ITEMS=3 PRODUCERS=1 KILLS=0 STOPS=1 GIVES=0',
+     'nobody does T6 or T7'),
     ('DONE_FIRST', 'lane', f'{LAPS} ITEMS=4 PRODUCERS=1 KILLS=1', 'T5 before the last T4'),
     ('NO_FENCE', 'lane', 'TAKEOVER TSO N=4 ITEMS=4 KILLS=0 GIVES=0', 'P5 without the heavy fence'),
     ('OLD_END', 'lane', 'TAKEOVER N=4 ITEMS=4 KILLS=0 GIVES=0',
@@ -184,6 +185,9 @@ def judge(job):
 
 
 def main():
+    for tool in ('spin', 'gcc'):
+        if not shutil.which(tool):
+            sys.exit(f'there is no {tool}: apt-get install {tool}')
     build = pathlib.Path(sys.argv[1]).resolve()
     wanted = sys.argv[2:]
     jobs = [(build / re.sub(r'\W+', '-', f'{model} {name}'), 'run', name, model, sizes, '')
