@@ -1,9 +1,10 @@
 /* No orphan is overlooked: attention of lanes and queue (T24, P11).
  *
  * Two lanes, two makers of orphans, two consumers that look as take_any_orphan() does: the queue's
- * word, each lane's word, the lane, then `seen` by CAS of the whole word. Orphans are a bit per lane; a
- * lane is looked at in one step, which is the last moment at which its walk may miss an orphan.
- * A maker that is killed before it raised is repaired: its repairer raises again, whatever was done.
+ * word, each lane's word, the lane, then `seen` by CAS of the whole word. Orphans are a bit per
+ * lane; a lane is looked at in one step, which is the last moment at which its walk may miss an
+ * orphan. A maker that is killed before it raised is repaired: its repairer raises again, whatever
+ * was done.
  */
 #ifndef ORPHANS
 #define ORPHANS 3

@@ -1,6 +1,6 @@
 /* A consumer, all of it: claim, steps, give back, orphans, seizing, take-over. No clocks: what the
- * code does after 1 or 5 ms may happen at any time, and every number of items may be claimed.
- * May begin anew (T19) on its endpoint once that is repaired. */
+ * code does after 1 or 5 ms may happen at any time, and every number of items may be claimed. May
+ * begin anew (T19) on its endpoint once that is repaired. */
 #ifdef TSO
 #define FLUSH(c)  if :: buffered[c] -> line_cursor[c] = buffered[c] - 1; buffered[c] = 0 :: else fi
 #else
@@ -24,8 +24,9 @@ inline announce(l, from, to) {
   skip
 #endif
 }
-/* Without take-over only repair reads the line, and only after the death. So the announcement is one
- * step with the CAS that follows: a death between them leaves nothing, as one before them does. */
+/* Without take-over only repair reads the line, and only after the death. So the announcement is
+ * one step with the CAS that follows: a death between them leaves nothing, as one before them
+ * does. */
 #ifdef TAKEOVER
 #define ANNOUNCED(l, from, to)  skip
 #else
@@ -64,7 +65,11 @@ inline seal(pos) {
      atomic {
        FLUSH(me);
        if
-       :: line_limit[me] == v -> line_limit[me] = PENDING(e, me, ln); v = 0; MAY_END; break  /* T12 */
+       :: line_limit[me] == v ->  /* T12 */
+          line_limit[me] = PENDING(e, me, ln);
+          v = 0;
+          MAY_END;
+          break
        :: else
        fi
      }
@@ -118,7 +123,9 @@ proctype Consumer(byte me) {
   bool won;
 
 start:
-  atomic { line_cursor[me] = 0; line_lane[me] = NOLANE; line_limit[me] = 0; life[me] = LIVE }  /* T19 */
+  atomic {  /* T19 */
+    line_cursor[me] = 0; line_lane[me] = NOLANE; line_limit[me] = 0; life[me] = LIVE
+  }
 
 idle:
   atomic { p = 0; b = 0; e = 0; x = 0; c = 0; i = 0; o = 0; w = 0; v = 0; won = false; ln = 0;
@@ -137,7 +144,7 @@ end_idle:
   fi;
 
 fetch:
-  atomic {  /* claim, then tail; as one step, since the CAS of claim fails if it moved between them */
+  atomic {  /* claim, then tail, as one step: T2 fails if claim moves between them */
     b = claim[ln];
     if :: b >= tail[ln] -> goto idle :: else fi;
     e = b + 1;
@@ -295,7 +302,10 @@ seize:
   announce(ln, p, p + 1);
   atomic {  /* T6 */
     stamp_unstamped(ln, p, STAMP(p, 1, me, LEASED), won);
-    if :: won -> won = false; leased[me] = true; b = p; e = p + 1; ANNOUNCED(ln, p, e); MAY_END :: else -> goto idle fi
+    if
+    :: won -> won = false; leased[me] = true; b = p; e = p + 1; ANNOUNCED(ln, p, e); MAY_END
+    :: else -> goto idle
+    fi
   }
   p++;
   do

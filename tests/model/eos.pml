@@ -1,17 +1,19 @@
 /* Is the stream over, and was it whole? Registration against close, scan, deaths and repair.
  *
- * Two producer processes over two endpoints and two lanes: they register (T19), put, move to another
- * endpoint while the first is LIVE (dup), close, die. Consumers take items, and ask for the end word
- * by word as lib/ring/end_of_stream.cpp does; they may die with an item. Anybody closes the queue.
+ * Two producer processes over two endpoints and two lanes: they register (T19), put, move to
+ * another endpoint while the first is LIVE (dup), close, die. Consumers take items, and ask for
+ * the end word by word as lib/ring/end_of_stream.cpp does; they may die with an item. Anybody
+ * closes the queue.
  *
- * Left out: a lane is three counts, published (tail), claimed, done: the question asks for DONE and
- * nothing else, which is for ever (I6). Sequentially consistent, since T19..T21, T28 and the scan are
- * seq_cst (P8) and owner 0 comes with the last tail (P9). `endpoints_used` is constant: it grows
- * before LIVE, so a scan that does not reach a line is one that reads it FREE. A stop is a process that
- * is not scheduled: what it holds, a registration or an item, holds up the end, as it should.
+ * Left out: a lane is three counts, published (tail), claimed, done: the question asks for DONE
+ * and nothing else, which is for ever (I6). Sequentially consistent, since T19..T21, T28 and the
+ * scan are seq_cst (P8) and owner 0 comes with the last tail (P9). `endpoints_used` is constant:
+ * it grows before LIVE, so a scan that does not reach a line is one that reads it FREE. A stop is
+ * a process that is not scheduled: what it holds, a registration or an item, holds up the end, as
+ * it should.
  *
- * Shown: nobody concludes the end with an item left, in a queue or in hands, or a producer to come;
- * a death is known to all who conclude (T27 before T21); everybody terminates (also -DNP).
+ * Shown: nobody concludes the end with an item left, in a queue or in hands, or a producer to
+ * come; a death is known to all who conclude (T27 before T21); everybody terminates (also -DNP).
  */
 #ifndef KILLS
 #define KILLS 1
@@ -35,14 +37,15 @@ bool closed, failure;
 byte epoch;
 byte left = ITEMS, dups = 1, kills = KILLS, repair_kills = REPAIR_KILLS;
 bool let_in[2];            /* ghost: the registration found the queue open */
-bool died, over;           /* ghosts: a producer that was let in died; a consumer has said the end */
+bool died;                 /* ghost: a producer that was let in died */
+bool over;                 /* ghost: a consumer has said that it is the end */
 byte in_hand[2];           /* dead consumers' items, by lane: their repair gives them back */
 
 #define MAY_END  if :: true :: kills > 0 -> kills--; goto killed fi
 #define MAY_DIE  if :: true :: repair_kills > 0 -> repair_kills--; goto dead fi
 
-/* T19 at endpoint `to`; then closed is looked at, then the epoch moves (P8). dup() may register also
- * when the queue is closed, since its source is LIVE meanwhile. */
+/* T19 at endpoint `to`; then closed is looked at, then the epoch moves (P8). dup() may register
+ * also when the queue is closed, since its source is LIVE meanwhile. */
 inline attach(to, even_closed) {
   registered = false;
   atomic {
@@ -84,7 +87,8 @@ proctype Producer(byte me; byte own) {
   fi;
   do
   :: atomic { left > 0 -> left--; assert(!over); tail[lane] = tail[lane] + 1; MAY_END }  /* T1 */
-  :: atomic { dups > 0 && life[1 - own] == 0 && holder[1 - own] == 0 -> dups--; holder[1 - own] = me }
+  :: atomic { dups > 0 && life[1 - own] == 0 && holder[1 - own] == 0 ->
+       dups--; holder[1 - own] = me }
      attach(1 - own, true);
      if :: registered :: else -> goto stay fi;
      atomic { owner[lane] = 0; MAY_END };
@@ -106,8 +110,10 @@ out:
   goto end;
 killed:
   atomic {  /* the kernel lets go of all its bytes */
-    if :: holder[0] == me -> holder[0] = 0; if :: life[0] == 1 && let_in[0] -> died = true :: else fi :: else fi;
-    if :: holder[1] == me -> holder[1] = 0; if :: life[1] == 1 && let_in[1] -> died = true :: else fi :: else fi
+    if :: holder[0] == me && life[0] == 1 && let_in[0] -> died = true :: else fi;
+    if :: holder[1] == me && life[1] == 1 && let_in[1] -> died = true :: else fi;
+    if :: holder[0] == me -> holder[0] = 0 :: else fi;
+    if :: holder[1] == me -> holder[1] = 0 :: else fi
   }
 end:
   atomic { lane = 0; own = 0; registered = false }
@@ -175,7 +181,8 @@ end_idle:
   do
   :: atomic { life[0] == 1 && holder[0] == 0 -> holder[0] = REPAIRER; d = 0 } goto found
   :: atomic { life[1] == 1 && holder[1] == 0 -> holder[1] = REPAIRER; d = 1 } goto found
-  :: atomic { in_hand[0] > 0 -> in_hand[0] = in_hand[0] - 1; claimed[0] = claimed[0] - 1 }  /* T14 */
+  /* T14: what a dead consumer had in hand */
+  :: atomic { in_hand[0] > 0 -> in_hand[0] = in_hand[0] - 1; claimed[0] = claimed[0] - 1 }
   :: atomic { in_hand[1] > 0 -> in_hand[1] = in_hand[1] - 1; claimed[1] = claimed[1] - 1 }
   od;
 found:

@@ -1,28 +1,34 @@
 /* Lanes: who has which item, whoever is killed or stopped, and wherever.
  *
- * What runs: producers that own the lane one after the other (T1, T16..T18, T7 of a stuck one), or a
- * lane that was filled before; consumers (consumer.pml: T2..T9, T19; thief.pml: T10..T13); repairers
- * (repairer.pml: T12..T14, T7, T21), which may be killed too and begin anew; stop() (T32). Kills and
- * stops for ever fall behind any store. Shown, as assertions of words.pml and of the Monitor below:
- *   - an item is handed out only if it is in nobody's hands and not acknowledged: so twice only if who
- *     had it died or gave it back; and it is the item of that position (its slot was not used again);
+ * What runs: producers that own the lane one after the other (T1, T16..T18, T7 of a stuck one), or
+ * a lane that was filled before; consumers (consumer.pml: T2..T9, T19; thief.pml: T10..T13);
+ * repairers (repairer.pml: T12..T14, T7, T21), which may be killed too and begin anew; stop()
+ * (T32). Kills and stops for ever fall behind any store. Shown, as assertions of words.pml and of
+ * the Monitor below:
+ *   - an item is handed out only if it is in nobody's hands and not acknowledged: so twice only if
+ *     who had it died or gave it back; and it is the item of that position (its slot was not used
+ *     again);
  *   - a slot is used again, and a stamp is DONE, only when the item was acknowledged (I6);
- *   - stamps keep their lap and stay DONE (I2), an owner finds its own stamp (I1), what is given back
- *     or repaired is an item that nobody has (I3, I4);
- *   - when nobody can go on, all that was published is acknowledged and all dead are repaired. What
- *     a process that is stopped for ever may keep is KEEPS.
+ *   - stamps keep their lap and stay DONE (I2), an owner finds its own stamp (I1), what is given
+ *     back or repaired is an item that nobody has (I3, I4);
+ *   - when nobody can go on, all that was published is acknowledged and all dead are repaired.
+ *     What a process that is stopped for ever may keep is KEEPS.
  *
  * Left out, and why that does no harm:
  *   - clocks: what the code does after 1 ms or 5 ms may happen at any time here, or never;
- *   - attention, sleep, the end of the stream: attention.pml, wake.pml, eos.pml. Here a consumer looks
- *     whenever there is something to find, and is blocked otherwise: so a lost item ends the run;
- *   - done_hint: a walk begins at the first position that is not DONE. A hint that lags makes it begin
- *     earlier, at stamps that are DONE for ever; a lane that was recycled meanwhile ends it alike;
- *   - payloads of several words, byte rings, explicit leases, parking, relays, counts of deliveries;
- *   - the lock of the dead (docs/liveness.md): to find somebody dead and to be its only repairer is one
- *     step. A dead producer's lane is free at once: nobody but the next owner reads the word;
- *   - memory orders, but for P5, where -DTSO gives owners a store buffer of one entry: a step has one
- *     store before its load, and every other access of an owner to shared words drains it.
+ *   - attention, sleep, the end of the stream: attention.pml, wake.pml, eos.pml. Here a consumer
+ *     looks whenever there is something to find, and is blocked otherwise: so a lost item ends the
+ *     run;
+ *   - done_hint: a walk begins at the first position that is not DONE. A hint that lags makes it
+ *     begin earlier, at stamps that are DONE for ever; a lane that was recycled meanwhile ends it
+ *     alike;
+ *   - payloads of several words, byte rings, explicit leases, parking, relays, counts of
+ *     deliveries;
+ *   - the lock of the dead (docs/liveness.md): to find somebody dead and to be its only repairer
+ *     is one step. A dead producer's lane is free at once: nobody but the next owner reads the
+ *     word;
+ *   - memory orders, but for P5, where -DTSO gives owners a store buffer of one entry: a step has
+ *     one store before its load, and every other access of an owner to shared words drains it.
  */
 #include "words.pml"
 #include "consumer.pml"
@@ -116,13 +122,14 @@ proctype Nudger() {  /* T32 */
 }
 #endif
 
-/* What a process that never goes on may keep: the item at its cursor; all behind it if it was stopped
- * while it gave back, or under a nudge. */
-#define KEEPS(c, l, p) (stopped[c] && (ghost[ITEM(l, p)] == c || (leased[c] && line_lane[c] == l && \
+/* What a process that never goes on may keep: the item at its cursor; all behind it if it was
+ * stopped while it gave back, or under a nudge. */
+#define KEEPS(c, l, p) (stopped[c] && \
+  (ghost[ITEM(l, p)] == c || (leased[c] && line_lane[c] == l && \
    (p == line_cursor[c] >> 1 || (p > line_cursor[c] >> 1 && p < ENDOF(line_limit[c]) + 3 && \
      (TAG(line_limit[c]) == c || TAG(line_limit[c]) == NUDGE))))))
 
-/* When nobody can go on: everything that was published is acknowledged, and all dead are repaired. */
+/* When nobody can go on: what was published is acknowledged, and all dead are repaired. */
 proctype Monitor() {
   byte p, l;
 end_watching:

@@ -1,10 +1,10 @@
-/* Part of wake.pml: a producer with two slots waits for room (W2, T16, T23), two consumers finish. */
+/* Part of wake.pml: a producer with two slots waits for room (W2, T16, T23); two consumers. */
 #define ITEMS 4
 #define SLOTS 2
 bool done[ITEMS];          /* the stamps: DONE, for ever in their lap */
 byte buffer[2];            /* position + 1 of a DONE that is on its way */
 byte room_wait;
-bool waiting, woken;
+bool waiting;
 byte word;
 inline drain_of(c) { if :: buffer[c] != 0 -> done[buffer[c] - 1] = true; buffer[c] = 0 :: else fi }
 #ifdef NO_FENCE
@@ -14,7 +14,7 @@ inline drain_of(c) { if :: buffer[c] != 0 -> done[buffer[c] - 1] = true; buffer[
 #endif
 
 proctype Producer() {
-  byte h, t, was, ticket;
+  byte h, t, ticket;
 put:
   if
   :: atomic { t == ITEMS -> goto out }
@@ -44,7 +44,7 @@ end_waiting:
 awake:
   atomic { room_wait = 0; ticket = 0; goto put };
 out:
-  atomic { h = 0; t = 0; was = 0; ticket = 0 }
+  atomic { h = 0; t = 0; ticket = 0 }
 }
 
 proctype Consumer(byte me) {
@@ -89,4 +89,6 @@ end_drain:
   od
 }
 
-init { atomic { run Producer(); run Consumer(0); run Consumer(1); run Processors(); run Monitor() } }
+init {
+  atomic { run Producer(); run Consumer(0); run Consumer(1); run Processors(); run Monitor() }
+}

@@ -10,8 +10,12 @@ take_over:
   if
   :: (TAG(v) == 0 || TAG(v) == o) && ENDOF(v) > b && ENDOF(v) < e ->
      atomic {  /* T13 for a thief that was stopped before it */
-       if :: stamp[SLOT(ln, b)] == w -> stamp[SLOT(ln, b)] = STAMP(b, ENDOF(v) - b, o, LEASED); MAY_END
-       :: else fi
+       if
+       :: stamp[SLOT(ln, b)] == w ->
+          stamp[SLOT(ln, b)] = STAMP(b, ENDOF(v) - b, o, LEASED);
+          MAY_END
+       :: else
+       fi
      }
      goto passed
   :: e - x - 1 == 0 -> goto passed

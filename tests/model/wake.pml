@@ -1,14 +1,15 @@
 /* No wake is lost: P6 and P7 with store buffers, W1..W3, bits, summary, futex words.
  *
- * A consumer's sleep and a waker are written as in lib/ring/wait.cpp, one waiter word per sleeper, so
- * that the summary matters. Stores of the side that only has a compiler barrier (tail of the producer,
- * DONE of a consumer) wait in a buffer of one entry until it drains by itself, its owner does an RMW, or
- * somebody's heavy fence drains everybody's. One entry is enough to lose a wake, and what lies deeper
- * in a buffer is drained with it. Every other access is an RMW or a seq_cst access of this model.
+ * A consumer's sleep and a waker are written as in lib/ring/wait.cpp, one waiter word per sleeper,
+ * so that the summary matters. Stores of the side that only has a compiler barrier (tail of the
+ * producer, DONE of a consumer) wait in a buffer of one entry until it drains by itself, its owner
+ * does an RMW, or somebody's heavy fence drains everybody's. One entry is enough to lose a wake,
+ * and what lies deeper in a buffer is drained with it. Every other access is an RMW or a seq_cst
+ * access of this model.
  *
  * Sleeps are bounded in the code. Here a sleep ends by itself only after somebody died: so a wake
- * that is lost without a death is an error, and one that is lost with a death costs time only. A consumer
- * that is stopped with an item in hand (STOPS) is no death: the others must get the rest.
+ * that is lost without a death is an error, and one that is lost with a death costs time only. A
+ * consumer that is stopped with an item in hand (STOPS) is no death: the others must get the rest.
  *
  * With -DROOM the other direction: a producer that waits for one position to become DONE (W2, P7).
  */
@@ -48,7 +49,10 @@ inline drain() { if :: store != 0 -> tail = store; store = 0 :: else fi }
 /* T22 by the processor of the producer (mine) or another one; s is scratch. */
 inline wake_one(mine) {
   do
-  :: atomic { s = (summary[0] -> 0 : (summary[1] -> 1 : 2)); if :: s == 2 -> s = 0; break :: else fi }
+  :: atomic {
+       s = (summary[0] -> 0 : (summary[1] -> 1 : 2));
+       if :: s == 2 -> s = 0; break :: else fi
+     }
      if
      :: atomic { waits[s] -> if :: mine -> drain() :: else fi; waits[s] = false; MAY_DIE };
         atomic { futex[s] = (futex[s] + 1) % 4; MAY_DIE };

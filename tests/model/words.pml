@@ -1,11 +1,11 @@
 /* The words of lanes and endpoints, and what a lane's items really went through.
  *
- * Stamps and limits have the formats of docs/protocol.md with fewer bits, so that a CAS of the model
- * compares what the CAS of the code compares, ABA included. One hardware step is one atomic or
- * d_step; a load is merged with the CAS or store behind it only where a comment says why.
+ * Stamps and limits have the formats of docs/protocol.md with fewer bits, so that a CAS of the
+ * model compares what the CAS of the code compares, ABA included. One hardware step is one atomic
+ * or d_step; a load is merged with the CAS or store behind it only where a comment says why.
  *
- * Ghosts (nobody's decision depends on them, or they follow from the words): `ghost` says what really
- * happened to an item, `doneto` is the first position of a lane that is not DONE.
+ * Ghosts (nobody's decision depends on them, or they follow from the words): `ghost` says what
+ * really happened to an item, `doneto` is the first position of a lane that is not DONE.
  */
 #ifndef N
 #define N 4       /* slots per lane */
@@ -92,8 +92,8 @@ bool stopped[E];
 bool leased[E];                  /* c won a stamp that it has not ended */
 byte kills = KILLS, repair_kills = REPAIR_KILLS, stops = STOPS, gives = GIVES;
 
-/* Kills and stops fall behind a store. Later ones, between loads, add nothing: what others see
- * is the same, and who acts on the death may be late. */
+/* Kills and stops fall behind a store. Later ones, between loads, add nothing: what others see is
+ * the same, and who acts on the death may be late. */
 #define MAY_END  if :: true :: kills > 0 -> kills--; goto killed \
                     :: stops > 0 -> stops--; goto stop fi
 
@@ -167,7 +167,8 @@ inline stamp_unstamped(l, p, w, won) {
 #define ANY(l)    (LOOSE(l, 0) || LOOSE(l, 1) || OPEN(l, 0) || OPEN(l, 1))
 #elif N == 3
 #define SUM(l)    (COVERED(l, 0) + COVERED(l, 1) + COVERED(l, 2))
-#define ANY(l)    (LOOSE(l, 0) || LOOSE(l, 1) || LOOSE(l, 2) || OPEN(l, 0) || OPEN(l, 1) || OPEN(l, 2))
+#define ANY(l)    (LOOSE(l, 0) || LOOSE(l, 1) || LOOSE(l, 2) || \
+                   OPEN(l, 0) || OPEN(l, 1) || OPEN(l, 2))
 #else
 #define SUM(l)    (COVERED(l, 0) + COVERED(l, 1) + COVERED(l, 2) + COVERED(l, 3))
 #define ANY(l)    (LOOSE(l, 0) || LOOSE(l, 1) || LOOSE(l, 2) || LOOSE(l, 3) || \
