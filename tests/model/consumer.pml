@@ -6,9 +6,13 @@
 #else
 #define FLUSH(c)  skip
 #endif
-#ifdef ROLES      /* consumer 1 claims, each of the others lives on what it leaves in one lane */
+#ifdef ROLES      /* consumer 1 claims whole lanes, the others live on what it leaves */
 #define MAY_CLAIM(l)  (me == 1)
+#if LANES == 2    /* in a lane each */
 #define MAY_LOOK(l)   (me == (l) + 2)
+#else
+#define MAY_LOOK(l)   (me != 1)
+#endif
 #else
 #define MAY_CLAIM(l)  true
 #define MAY_LOOK(l)   true

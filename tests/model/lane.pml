@@ -137,7 +137,11 @@ end_watching:
   for (l : 0 .. LANES - 1) {
     for (p : 0 .. ITEMS - 1) {
       if
+#ifdef ROLES  /* who claims may be the one that is stopped */
+      :: p < claim[l] ->
+#else
       :: p < tail[l] ->
+#endif
          assert(ghost[ITEM(l, p)] == ACKED || KEEPS(1, l, p) || KEEPS(2, l, p)
 #if CONSUMERS > 2
                 || KEEPS(3, l, p)
@@ -161,7 +165,7 @@ init {
 #else
     for (n : 0 .. LANES * ITEMS - 1) { slot[(n / ITEMS) * N + (n % ITEMS)] = n % ITEMS }
     for (n : 0 .. LANES - 1) { tail[n] = ITEMS }
-#ifdef ROLES
+#if defined(ROLES) && LANES == 2
     tail[0] = ITEMS - 1;  /* so that batches in the two lanes have different lengths */
 #endif
 #endif

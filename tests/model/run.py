@@ -24,6 +24,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,8 @@ RUNS = [
     ('take-over, giving back', 'lane', f'{THEFT} TSO UNSTARTED KILLS=0 GIVES=1'),
     ('take-over, a kill', 'lane', f'{THEFT} KILLS=1 REPAIRERS=1 REPAIR_KILLS=1 GIVES=0'),
     ('take-over, one stopped', 'lane', 'TAKEOVER N=4 ITEMS=4 KILLS=0 STOPS=1 GIVES=0'),
+    ('two thieves, one of three stopped', 'lane',
+     'TAKEOVER ROLES CONSUMERS=3 N=3 ITEMS=3 KILLS=0 STOPS=1 GIVES=0'),
     ('take-over, nudges', 'lane', f'{THEFT} NUDGES=2 KILLS=0 GIVES=0'),
     ('take-over, a late thief', 'lane', LATE),
     ('end', 'eos', 'ITEMS=2'),
@@ -204,8 +207,10 @@ def main():
             print(line, flush=True)
             if passed:
                 shutil.rmtree(job[0], ignore_errors=True)
-    print(f'{len(jobs)} explored in {time.monotonic() - started:.0f} s: '
-          f'{len(jobs) - failed} passed, {failed} failed')
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f'{len(jobs)} explored in {time.monotonic() - started:.0f} s, '
+          f'{used.ru_utime + used.ru_stime:.0f} s of processors, at most '
+          f'{used.ru_maxrss >> 10} MiB each: {len(jobs) - failed} passed, {failed} failed')
     sys.exit(1 if failed or not jobs else 0)
 
 
