@@ -84,3 +84,17 @@ TEST_CASE("wake: who was chosen and takes the item owes nothing") {
   CHECK_FALSE(chosen.take());
   CHECK(announced(party, other));
 }
+
+TEST_CASE(
+    "wake: who takes a part of what is there wakes the next one, who takes the last does not") {
+  Party party(8);
+  Eater taker(party.segment);
+  Eater asleep(party.segment);
+  party.put(0, 2);
+  ConsumerSleep sleep(*party.segment, asleep.ring.attachment().index());
+  CHECK(taker.take() == 0);
+  CHECK_FALSE(announced(party, asleep));
+  ConsumerSleep again(*party.segment, asleep.ring.attachment().index());
+  CHECK(taker.take() == 1);
+  CHECK(announced(party, asleep));
+}
