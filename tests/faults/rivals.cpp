@@ -100,6 +100,22 @@ TEST_CASE("Rivals: an orphan that somebody else took meanwhile is left alone") {
   CHECK(party.stamp(0).owner == first.ring.tag());
 }
 
+TEST_CASE("Rivals: a thief whose take-over was cancelled takes nothing") {
+  Party party(16);
+  party.put(0, 8);
+  Eater owner(party.segment);
+  REQUIRE(owner.take(8) == 0);
+  iqtest::Child thief = stopped_at("steal_before_confirm", party, [&](Eater& eater) {
+    const Boundary lease = look_at(party.lane(), 0, kMaxBatch);
+    return eater.ring.steal(party.lane(), lease, owner.line().limit.load(), 4) ? 4 : kNothing;
+  });
+  for (Number n = 1; n < 6; ++n) REQUIRE(owner.take() == n);
+  CHECK(code_of_continued(thief) == kNothing);
+  CHECK(owner.take() == 6);
+  CHECK(owner.take() == 7);
+  CHECK(party.stamp(0).k == 8);
+}
+
 TEST_CASE("Rivals: an owner that cancels a theft too late keeps off what was stolen") {
   Party party(16);
   party.put(0, 8);

@@ -70,7 +70,7 @@ TEST_CASE("end: not while a position is claimed and nobody has stamped it") {
   CHECK(other.ring.next(kAtOnce) == Status::empty);
 }
 
-TEST_CASE("room: DONE of the lap before frees nothing") {
+TEST_CASE("room: neither DONE of the lap before nor a lease of this one frees anything") {
   Party party(4);
   Eater eater(party.segment);
   party.put(0, 4);
@@ -79,6 +79,7 @@ TEST_CASE("room: DONE of the lap before frees nothing") {
   party.put(4, 4);
   CHECK(party.producer.wait_for_room(kAtOnce) == Status::full);
   CHECK(eater.take() == 4);
+  CHECK(party.producer.wait_for_room(kAtOnce) == Status::full);
 }
 
 TEST_CASE("repair: who holds one byte of the two is alive, whatever a probe said before") {
