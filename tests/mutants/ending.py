@@ -128,8 +128,8 @@ MUTANTS = [
         'nudge-missing', 'T32', 'stop() does not make consumers look up from their batches',
         'lib/queue/shared_queue.cpp',
         '  nudge_consumers(segment);\n', '',
-        'faults/meetings_stop', 'Stop: a consumer in the middle of its batch is told at its next '
-        'step'),
+        'faults/meetings_stop', 'Stop: a loop over a long batch ends with the item at which the '
+        'queue was stopped'),
     Mutant(
         'stop-unseen', 'P12', 'a new batch is not followed by a look at the flags',
         'lib/ring/hunger.cpp',
@@ -285,12 +285,12 @@ MUTANTS = [
         '    bool complete = true;\n    record_.release_lane();\n',
         'faults/relay', 'Relay: killed right behind its commit, the input is not seen again'),
     Mutant(
-        'mark-ignored', 'T17, T35', 'a lane that a dead relay marked gets a new owner',
-        'lib/ring/producer_ring.cpp',
-        'if (lane.control->hand_over.load(std::memory_order_relaxed) != 0) continue;',
-        '',
-        'faults/relay', 'Relay: what others put before its input was decided on does not pass for '
-        'its outputs'),
+        'mark-ignored', 'T35, T40', 'an heir goes on in a lane whose tail still decides',
+        'lib/ring/succession.cpp',
+        'if (lane.control->hand_over.load(std::memory_order_acquire) != 0) {',
+        'if (lane.control->hand_over.load(std::memory_order_acquire) == ~self) {',
+        'faults/relay', 'Relay: restarted with its producer alone, whatever that puts first, '
+        'nothing is lost'),
     # ---- the file ----
     Mutant(
         'magic-ignored', 'layout', 'any file may begin like a queue',

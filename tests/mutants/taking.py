@@ -108,8 +108,8 @@ MUTANTS = [
     Mutant(
         'read-after-done', 'T5, P3', 'a get acknowledges its item before it reads it',
         'include/iq/consumer.hpp',
-        '    if (status != Status::ok) return status;\n    return read(core_->position());\n',
-        '    if (status != Status::ok) return status;\n'
+        '!= Status::ok) return std::nullopt;\n    return read(core_->position());\n',
+        '!= Status::ok) return std::nullopt;\n'
         '    const detail::Position position = core_->position();\n'
         '    core_->release(detail::Leave::acknowledge);\n'
         '    return read(position);\n',

@@ -29,14 +29,10 @@ bool sleep_and_be_chosen(Party& party, Eater& chosen, const Eater& other) {
   return in_time && announced(party, other);
 }
 
-/// An orphan that can be seen and not be had: the position before it is claimed and not stamped.
+/// Work that can be seen and not be had, however long somebody has been hungry: a tail that cannot
+/// be true.
 void show_what_nobody_can_take(Party& party) {
-  party.put(0, 2);
-  const LaneView lane = party.lane();
-  const Position second = lane.control->tail.load() - 1;
-  lane.control->claim.store(second + 1);
-  lane.stamp(second).store(pack_stamp(lane.lap(second), 0, 0, StampState::orphan));
-  raise_attention(*party.segment, lane);
+  party.lane().control->tail.store(std::uint64_t{1} << 40);
 }
 
 }  // namespace
