@@ -45,6 +45,29 @@ MUTANTS = [
         '!= 0) {',
         'ring/wakes', 'wake: who takes a part of what is there wakes the next one, who takes the '
         'last does not'),
+    Mutant(
+        'close-silent', 'T28', 'closing wakes nobody',
+        'lib/ring/end_of_stream.cpp',
+        '  if ((before & kClosed) != 0) return false;\n  wake_everybody(segment);\n',
+        '  if ((before & kClosed) != 0) return false;\n',
+        'ring/wakes', 'wake: closing wakes everybody, consumers and who waits for room'),
+    Mutant(
+        'given-back-silent', 'T9, T22', 'what is given back wakes nobody',
+        'lib/ring/give_back.cpp',
+        '  wake_one_consumer(segment());\n  freed(segment(), lane, kAnyPosition);\n',
+        '  freed(segment(), lane, kAnyPosition);\n',
+        'ring/wakes', 'wake: what is given back wakes a consumer'),
+    Mutant(
+        'done-silent', 'T5, T23', 'who finishes the item that a producer waits for says nothing',
+        'lib/ring/consumer_ring.cpp',
+        '  freed(segment(), lane_, begin_);\n', '',
+        'ring/wakes', 'wake: a producer is woken by who finishes the item that it waits for, and '
+        'by no other'),
+    Mutant(
+        'repair-silent', 'T21, T22', 'a repair wakes nobody',
+        'lib/ring/repair.cpp',
+        '  wake_everybody(segment);\n', '',
+        'ring/wakes', 'wake: a repair wakes everybody'),
     # ---- the end ----
     Mutant(
         'end-over-leases', 'I1, P8', 'leases are left out of the test of the end',

@@ -2,12 +2,10 @@
 """Proves that the tests can see the faults they are for: each mutant is a small weakening of the
 library, and one named case of the tests must fail with it that passes without it.
 
-usage: run.py OUT [--repeat N] [--jobs N] [ID ...]   OUT is a folder in a build folder of Meson
-       run.py --check                                only: each mutant applies, its case is there
-
 For each mutant the changed source is written below OUT and found before the true one; every object
 that includes it is compiled with the flags of the build, and the one test executable is linked
-anew. A mutant that survives, that does not compile or that no longer applies fails the run.
+anew. A mutant that survives, that does not compile or that no longer applies fails the run. So does
+a control, a change that weakens nothing, if its case fails: then the failures prove nothing.
 """
 import argparse
 import concurrent.futures
@@ -22,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from mutants import MUTANTS
+from mutants import CONTROLS, MUTANTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT_S = 10  # of a case that hangs; the watchdog then tells its stacks
@@ -62,13 +60,13 @@ def check(mutant):
 
 def check_all():
     failures = []
-    for mutant in MUTANTS:
+    for mutant in MUTANTS + CONTROLS:
         try:
             check(mutant)
         except Failed as why:
-            failures.append(f'tests/mutants/mutants.py: {mutant.id}: {why}')
-    ids = [mutant.id for mutant in MUTANTS]
-    failures += [f'tests/mutants/mutants.py: {name}: twice' for name in set(ids)
+            failures.append(f'tests/mutants: {mutant.id}: {why}')
+    ids = [mutant.id for mutant in MUTANTS + CONTROLS]
+    failures += [f'tests/mutants: {name}: twice' for name in set(ids)
                  if ids.count(name) > 1]
     for failure in failures:
         print(failure)
@@ -270,6 +268,15 @@ def prove_baseline(build, mutant):
         raise Failed(f'tests/{mutant.test}.cpp: "{mutant.case}" fails without any change ({how})')
 
 
+def prove_control(build, control, out):
+    """Nor does building it as the mutants are built make it fail."""
+    place = out / control.id
+    result, how = run_case(build_mutant(build, control, place), control.case, build.folder)
+    if result != 'passed':
+        raise Failed(f'the control {control.id} fails ({how}), see {place}')
+    shutil.rmtree(place)
+
+
 def print_table(proofs):
     rows = [('mutant', 'label', 'what is weakened', 'caught by', 'where')]
     rows += [(proof.mutant.id, proof.mutant.label, proof.mutant.breaks,
@@ -286,17 +293,19 @@ def prove(out, repeat, jobs, ids):
         sys.exit(f'run.py: no such mutant: {" ".join(sorted(unknown))}')
     chosen = [mutant for mutant in MUTANTS if not ids or mutant.id in ids]
     build = Build(out.parent)
-    build.bring_up_to_date(sorted({build.executable(mutant.test) for mutant in chosen}))
+    build.bring_up_to_date(sorted({build.executable(mutant.test)
+                                   for mutant in chosen + CONTROLS}))
     out.mkdir(exist_ok=True)
     start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         baselines = {(mutant.test, mutant.case): mutant for mutant in chosen}
         try:
             list(pool.map(lambda mutant: prove_baseline(build, mutant), baselines.values()))
+            list(pool.map(lambda control: prove_control(build, control, out), CONTROLS))
         except Failed as why:
             sys.exit(f'run.py: {why}')
-        print(f'{len(baselines)} cases pass without any change '
-              f'({time.monotonic() - start:.0f} s)', flush=True)
+        print(f'{len(baselines)} cases pass without any change, {len(CONTROLS)} with changes that '
+              f'weaken nothing ({time.monotonic() - start:.0f} s)', flush=True)
         proofs = list(pool.map(lambda mutant: Proof(mutant).make(build, out, repeat), chosen))
     print()
     print_table(proofs)
@@ -310,12 +319,14 @@ def prove(out, repeat, jobs, ids):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__.split('\n\n', maxsplit=1)[1])
-    parser.add_argument('--check', action='store_true')
-    parser.add_argument('--repeat', type=int, default=1)
-    parser.add_argument('--jobs', type=int, default=2)
-    parser.add_argument('out', nargs='?')
-    parser.add_argument('ids', nargs='*')
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true',
+                        help='only: each mutant has its place, and its case is there')
+    parser.add_argument('--repeat', type=int, default=1, help='run each case so often')
+    parser.add_argument('--jobs', type=int, default=2, help='so many mutants at a time')
+    parser.add_argument('out', nargs='?', help='a folder in a build folder of Meson')
+    parser.add_argument('ids', nargs='*', metavar='ID', help='these mutants only')
     arguments = parser.parse_args()
     if not check_all():
         return 1
