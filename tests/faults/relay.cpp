@@ -237,9 +237,11 @@ TEST_CASE("Relay: restarted with its producer alone, whatever that puts first, n
 TEST_CASE("Relay: a repairer that is slower than the end of the input takes nothing for broken") {
   Line line;
   iqtest::Child good = line.start_and_hold();
+  line.sink().stop();  // or it might be the repairer
   CHECK(line.kill_at("relay_recorded", 1));
   iqtest::Child slow = line.start_slow_repairer();
   CHECK(iqtest::stopped(slow.pid()));
+  line.sink().cont();
   line.go.set();
   line.book->enough = true;
   line.close_in();
