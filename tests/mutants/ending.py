@@ -148,6 +148,20 @@ MUTANTS = [
         'faults/rivals', 'Rivals: of two producers that want the same new lane each gets one of '
         'its own'),
     Mutant(
+        'reopened-in-company', 'T31', 'a closed queue is opened again while others are attached',
+        'lib/queue/shared_queue.cpp',
+        'if (others && !is_finished(*segment_)) reopen_queue(*segment_);',
+        'if (!is_finished(*segment_)) reopen_queue(*segment_);',
+        'ring/abandoned', 'abandoned: a producer that is not alone with the rest does not open it '
+        'again'),
+    Mutant(
+        'drain-unheard', 'T42', 'a queue that is drained takes puts all the same',
+        'lib/ring/room.cpp',
+        'if ((flags & kDraining) == 0) return Status::ok;',
+        'if ((flags & kDraining) < kDraining + 1) return Status::ok;',
+        'process/interrupted', 'interrupted: sources are told, what is queued is finished, join '
+        'throws Interrupted'),
+    Mutant(
         'nudge-missing', 'T32', 'stop() does not make consumers look up from their batches',
         'lib/queue/shared_queue.cpp',
         '  nudge_consumers(segment);\n', '',
@@ -288,6 +302,25 @@ MUTANTS = [
         'if (!is_succeeded(segment, endpoint) && pid == 0) record_failure(',
         'faults/deaths', 'End: all producers killed, sleeping consumers drain what is there and '
         'are told'),
+    Mutant(
+        'lane-kept', 'T18', 'repair leaves a dead producer its lane',
+        'lib/ring/repair.cpp',
+        '    lane.control->owner.store(0, std::memory_order_release);  // T18, P9\n', '',
+        'ring/verdicts', 'repair: a dead producer\'s lane is anybody\'s, with what is in it'),
+    Mutant(
+        'lease-uncounted', 'T33', 'an explicit lease is not counted, so repair does not look for '
+        'it',
+        'lib/ring/lease.cpp',
+        '  segment().extra(attachment_.index()).held.fetch_add(1, std::memory_order_release);\n',
+        '',
+        'ring/verdicts', 'repair: explicit leases in other lanes than its last one come again, '
+        'counted'),
+    Mutant(
+        'heir-unrepaired', 'T40', 'an heir does not give back what its predecessor had',
+        'lib/ring/repair.cpp',
+        '  return ConsumerRepair(segment, endpoint).repair_all();\n',
+        '  return endpoint < kMaxEndpoints && segment.lanes_used() <= kMaxLanes;\n',
+        'process/adopt', 'adopt: from a dead parent, with the item that it had in hand, counted'),
     # ---- relays ----
     Mutant(
         'note-late', 'T36, P14', 'a relay\'s note is stored behind the tail that it speaks of',

@@ -327,7 +327,7 @@ def main():
     parser.add_argument('--jobs', type=int, default=2, help='so many mutants at a time')
     parser.add_argument('out', nargs='?', help='a folder in a build folder of Meson')
     parser.add_argument('ids', nargs='*', metavar='ID', help='these mutants only')
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if not check_all():
         return 1
     if arguments.check:

@@ -32,6 +32,13 @@ MUTANTS = [
         '      return Status::ok;\n    }\n    core.publish(1);\n',
         'faults/deaths', 'Producer: killed between the publication and put\'s return, its item is '
         'delivered'),
+    Mutant(
+        'head-unfreed', 'T7', 'a producer waits for a claimer that does not stamp',
+        'lib/ring/room.cpp',
+        'if (now - stuck_since_ns_ > kSeizeAfterNs) free_unstamped_head();',
+        '',
+        'faults/meetings_death', 'Meeting: a producer frees the head that its claimer has not '
+        'stamped'),
     # ---- claiming: one word, two claimers ----
     Mutant(
         'claim-stored', 'T2', 'the claim word is stored, not exchanged',

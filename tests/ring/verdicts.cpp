@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 
 #include "iq/error.hpp"
 #include "ring/party.hpp"
@@ -148,6 +149,47 @@ TEST_CASE("repair: an item that was claimed and not yet in hand is nobody's faul
     CHECK(party.stamp(p).state == StampState::orphan);
     CHECK(party.stamp(p).k == 0);
   }
+}
+
+TEST_CASE("repair: explicit leases in other lanes than its last one come again, counted") {
+  Party party(8);
+  ProducerRing second(Attachment::attach(party.segment, Role::producer));
+  party.put(0, 1);
+  iqtest::Gate leased;
+  iqtest::Flag more;
+  iqtest::Child dead = iqtest::spawn([&] {
+    Eater eater(party.segment);
+    HeldItem item;
+    iqtest::require(eater.ring.lease(kAtOnce, item) == Status::ok, "the first lane's");
+    leased.post();
+    more.wait();
+    iqtest::require(eater.take().has_value(), "the second lane's");
+    ::raise(SIGKILL);
+  });
+  leased.wait();
+  std::memset(second.next_slot(), 0, sizeof(Number));
+  second.publish(1);
+  more.set();
+  REQUIRE(dead.wait().signal == SIGKILL);
+  CHECK(sweep(*party.segment, 0, kMaxEndpoints) == 1);
+  CHECK(party.stamp(0).state == StampState::orphan);
+  CHECK(party.stamp(0).k == 1);
+}
+
+TEST_CASE("repair: a dead producer's lane is anybody's, with what is in it") {
+  Party party(8);
+  iqtest::Child dead = iqtest::spawn([&] {
+    ProducerRing producer(Attachment::attach(party.segment, Role::producer));
+    std::memset(producer.next_slot(), 0, sizeof(Number));
+    producer.publish(1);
+    ::raise(SIGKILL);
+  });
+  REQUIRE(dead.wait().signal == SIGKILL);
+  const LaneView lane = party.segment->lane(1);
+  REQUIRE(lane.control->owner.load() != 0);
+  CHECK(sweep(*party.segment, 0, kMaxEndpoints) == 1);
+  CHECK(lane.control->owner.load() == 0);
+  CHECK(lane.control->tail.load() == 1);
 }
 
 TEST_CASE("tend: a process whose probes tell nothing says so instead of finding nobody dead") {
