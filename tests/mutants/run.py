@@ -23,7 +23,7 @@ import time
 from mutants import CONTROLS, MUTANTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LIMIT_S = 10  # of a case that hangs; the watchdog then tells its stacks
+LIMIT_S = 12  # of a case that hangs; the watchdog then tells its stacks
 KILL_S = 120  # of a run that not even the watchdog ends
 SUMMARY = re.compile(r'^iqtest: (\d+) passed, (\d+) failed, (\d+) skipped$', re.M)
 
