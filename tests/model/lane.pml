@@ -3,7 +3,7 @@
  * What runs: producers that own the lane one after the other (T1, T16..T18, T7 of a stuck one), or
  * a lane that was filled before; consumers (consumer.pml: T2..T9, T19; thief.pml: T10..T13);
  * repairers (repairer.pml: T12..T14, T7, T21), which may be killed too and begin anew; stop()
- * (T32). Kills and stops for ever fall behind any store. Shown, as assertions of words.pml and of
+ * (T32). Kills fall behind any store, stops for ever behind any of a consumer. Shown, as assertions of words.pml and of
  * the Monitor below:
  *   - an item is handed out only if it is in nobody's hands and not acknowledged: so twice only if
  *     who had it died or gave it back; and it is the item of that position (its slot was not used

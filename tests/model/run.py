@@ -4,7 +4,7 @@
     python3 tests/model/run.py BUILD_DIR [NAME ...]     NAME: only runs whose name begins so
 
 A model is a `.pml` of this folder: docs/protocol.md as a program for spin, with the same words and
-labels, in which a process may be killed behind each of its stores, or stopped there for ever. Spin
+labels, in which processes may be killed behind their stores, or stopped there for ever. Spin
 translates it to C, which visits every state that any interleaving reaches:
 
   lane.pml       one lane (two for late thieves): claim, stamp, cursor, DONE, seizing, orphans,
