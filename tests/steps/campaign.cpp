@@ -15,7 +15,7 @@
 namespace steps {
 namespace {
 
-constexpr unsigned kTaskSeconds = 60;  // a death and what follows; far more than it ever needs
+constexpr unsigned kTaskSeconds = 120;  // a death and what follows; far more than it ever needs
 constexpr std::size_t kMostEntries = 64;
 constexpr long kRunnersPerCore = 6;
 
