@@ -239,7 +239,7 @@ class Storm {
           "wake_before_futex",   "room_after_announce",  "room_after_head",
           "repair_begin",        "repair_after_stamp",   "repair_after_unstamped",
           "repair_after_owner",  "repair_before_free",   "repair_after_free",
-          "repair_after_seal", "seize_after_cas",      "seize_after_orphan",
+          "repair_after_seal",   "seize_after_cas",      "seize_after_orphan",
           "steal_after_pending", "steal_before_confirm", "steal_after_confirm",
           "steal_after_shrink",  "orphan_after_cas",     "attention_before"}) {
       points.emplace_back(more);

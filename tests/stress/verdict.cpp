@@ -1,0 +1,347 @@
+// Item by item, in the order of the history. Per item at most one holder is open; whoever follows
+// it must find it dead or must have been given the item by it, and a life that lost an item by
+// death writes nothing after that. What a death took before it was written down shows as a count of
+// deliveries that is one too high: at most one item per death.
+#include "stress/verdict.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <unordered_map>
+
+namespace storm {
+namespace {
+
+constexpr std::size_t kMostComplaints = 12;
+
+struct Life {
+  std::uint64_t last = 0;  // place of its last entry
+  bool died = false;
+  std::uint32_t producers = 0, consumers = 0;            // endpoints it has had
+  std::uint32_t producers_left = 0, consumers_left = 0;  // of them closed, or about to be
+  std::uint32_t in_hand = 0;
+  std::uint32_t vanished = 0;  // held at its death, and never seen again
+  Role role = Role::none;      // of its newest endpoint
+};
+
+struct Item {
+  std::uint64_t tag = 0;
+  std::uint32_t producer = 0, holder = 0;
+  std::uint16_t producer_session = 0, holder_session = 0;
+  std::uint8_t deliveries = 0;  // highest count
+  std::uint8_t least = 1;       // what the next count must be
+  std::uint8_t causes = 0;      // known deaths and returns
+  std::uint8_t holder_detail = 0;
+  bool drawn = false, returned = false, held = false, ever = false, done = false, parked = false;
+};
+
+/// The order at one endpoint of a consumer, of the items of one endpoint of a producer.
+struct Stream {
+  std::uint32_t consumer, producer;
+  std::uint16_t consumer_session, producer_session;
+  friend bool operator==(const Stream&, const Stream&) = default;
+};
+struct HashStream {
+  std::size_t operator()(const Stream& stream) const noexcept {
+    const std::uint64_t a = std::uint64_t{stream.consumer} << 32 | stream.producer;
+    const std::uint64_t b = std::uint64_t{stream.consumer_session} << 16 | stream.producer_session;
+    return (a * 0x9E3779B97F4A7C15U) ^ ((b + 1) * 0xC2B2AE3D27D4EB4FU);
+  }
+};
+
+class Judge {
+ public:
+  Judge(std::span<const Event> history, const Rules& rules) : history_(history), rules_(rules) {}
+
+  Verdict run() {
+    meet_everybody();
+    for (at_ = 0; at_ < history_.size(); ++at_) read(history_[at_]);
+    finish();
+    return std::move(verdict_);
+  }
+
+ private:
+  void complain(const std::string& what, std::uint32_t item) {
+    ++verdict_.complaint_count;
+    if (verdict_.complaints.size() >= kMostComplaints) return;
+    verdict_.complaints.push_back("item " + std::to_string(item) + ", at " + std::to_string(at_) +
+                                  ": " + what);
+  }
+  static std::string life(std::uint32_t who) { return "life " + std::to_string(who); }
+
+  void meet_everybody() {
+    std::uint32_t lives = 0, items = 0;
+    for (const Event& event : history_) {
+      lives = std::max(lives, event.who + 1);
+      items = std::max(
+          items,
+          event.item + (event.kind == Kind::drew ? static_cast<std::uint32_t>(event.tag) : 1));
+    }
+    lives_.resize(lives);
+    items_.resize(items);
+    for (std::uint64_t at = 0; at < history_.size(); ++at) {
+      const Event& event = history_[at];
+      Life& life = lives_[event.who];
+      if (event.kind == Kind::died) life.died = true;
+      if (event.kind != Kind::died && event.kind != Kind::none) life.last = at;
+    }
+  }
+
+  void read(const Event& event) {
+    Item& item = items_[event.item];
+    switch (event.kind) {
+      case Kind::none: break;
+      case Kind::drew: draw(event); break;
+      case Kind::returned:
+        item.returned = true;
+        ++verdict_.returned;
+        break;
+      case Kind::delivered: deliver(event, item); break;
+      case Kind::acknowledged:
+        let_go(event, item, "acknowledged");
+        item.done = true;
+        ++verdict_.acknowledged;
+        break;
+      case Kind::giving_back:
+        let_go(event, item, "given back");
+        ++verdict_.given_back;
+        blame(item);
+        break;
+      case Kind::parked: park(event, item); break;
+      case Kind::attached: attach(event); break;
+      case Kind::detaching: detach(event); break;
+      case Kind::ended:
+        ++verdict_.ends;
+        (event.detail != 0 ? told_ : not_told_) = true;
+        break;
+      case Kind::torn:
+        ++verdict_.torn;
+        complain("torn, at " + life(event.who), event.item);
+        break;
+      case Kind::died: break;
+      case Kind::alone: alone_ = event.who; break;
+    }
+  }
+
+  void draw(const Event& event) {
+    for (std::uint32_t id = event.item; id < event.item + event.tag; ++id) {
+      items_[id].drawn = true;
+      items_[id].producer = event.who;
+      items_[id].producer_session = event.session;
+    }
+  }
+
+  void attach(const Event& event) {
+    Life& life = lives_[event.who];
+    life.role = static_cast<Role>(event.detail);
+    ++(life.role == Role::producer ? life.producers : life.consumers);
+  }
+  void detach(const Event& event) {
+    Life& life = lives_[event.who];
+    ++(life.role == Role::producer ? life.producers_left : life.consumers_left);
+  }
+
+  static void blame(Item& item) {
+    ++item.causes;
+    item.least = item.deliveries;
+    if (item.holder_detail != kFurther) ++item.least;
+  }
+
+  void deliver(const Event& event, Item& item) {
+    ++verdict_.delivered;
+    if (!item.drawn) complain("delivered, and nobody put it", event.item);
+    if (item.done) complain("delivered after its acknowledgement had returned", event.item);
+    if (item.parked) complain("delivered after it was parked", event.item);
+    if (verdict_.ends != 0) complain("delivered after somebody was told the end", event.item);
+    if (item.held) take_from(item.holder, event, item);
+    count(event, item);
+    if (rules_.ordered) look_at_order(event, item);
+    item.held = item.ever = true;
+    item.holder = event.who;
+    item.holder_session = event.session;
+    item.holder_detail = event.detail;
+    ++lives_[event.who].in_hand;
+  }
+
+  // The former holder must be dead, and must have been when it lost the item.
+  void take_from(std::uint32_t holder, const Event& event, Item& item) {
+    const Life& former = lives_[holder];
+    if (!former.died) {
+      complain("in the hands of " + life(holder) + ", and delivered to " + life(event.who),
+               event.item);
+    } else if (former.last > at_) {
+      complain("taken from " + life(holder) + ", which lived on", event.item);
+    }
+    ++verdict_.doubled;
+    blame(item);
+  }
+
+  void count(const Event& event, Item& item) {
+    if (!rules_.counted) return;
+    if (item.tag != 0 && event.tag != 0 && item.tag != event.tag) {
+      complain("is in the queue twice", event.item);
+    }
+    if (event.tag != 0) item.tag = event.tag;
+    const unsigned deliveries = event.deliveries;
+    if (deliveries == 0 || deliveries > rules_.max_deliveries) {
+      complain("was handed out " + std::to_string(deliveries) + " times", event.item);
+    }
+    if (deliveries < item.least) {
+      complain("counts " + std::to_string(deliveries) + " deliveries instead of " +
+                   std::to_string(item.least),
+               event.item);
+    }
+    item.deliveries = std::max(item.deliveries, event.deliveries);
+  }
+
+  // Items of one producer come in order, but for those that come again or were taken over: then the
+  // one before was in other hands, or came again itself. What only a stopped claimer explains, the
+  // history cannot show: it is counted.
+  void look_at_order(const Event& event, const Item& item) {
+    if (event.deliveries != 1) return;
+    const Stream stream{event.who, item.producer, event.session, item.producer_session};
+    const auto [last, is_new] = newest_.try_emplace(stream, event.item);
+    const std::uint32_t before = last->second;
+    last->second = event.item;
+    if (is_new || before < event.item || event.item == 0) return;
+    if (alone_ == event.who && item.producer > alone_) {
+      complain("comes after item " + std::to_string(before) + ", to the only consumer", event.item);
+    }
+    const Item& previous = items_[event.item - 1];
+    const bool here = previous.ever && previous.holder == event.who &&
+                      previous.holder_session == event.session && previous.deliveries == 1 &&
+                      previous.producer == item.producer &&
+                      previous.producer_session == item.producer_session;
+    verdict_.descents += here;
+  }
+
+  void let_go(const Event& event, Item& item, const char* how) {
+    if (!item.held || item.holder != event.who) {
+      complain(std::string(how) + " by " + life(event.who) + ", which does not hold it",
+               event.item);
+      return;
+    }
+    item.held = false;
+    --lives_[event.who].in_hand;
+  }
+
+  void park(const Event& event, Item& item) {
+    ++verdict_.parked;
+    if (item.parked) complain("parked twice", event.item);
+    if (item.done) complain("parked after its acknowledgement had returned", event.item);
+    if (item.held && !lives_[item.holder].died) {
+      complain("parked while " + life(item.holder) + " holds it", event.item);
+    }
+    if (item.tag != 0 && item.tag != event.tag) complain("is in the queue twice", event.item);
+    if (event.deliveries != rules_.max_deliveries) {
+      complain("parked after " + std::to_string(event.deliveries) + " deliveries", event.item);
+    }
+    item.parked = true;
+    item.deliveries = std::max(item.deliveries, event.deliveries);
+    if (item.held) blame(item);
+    item.held = false;
+  }
+
+  void finish() {
+    std::uint64_t unwritten = 0;
+    bool maybe_dead_producer = false;
+    for (const Life& life : lives_) {
+      if (!life.died) continue;
+      const bool consumed = life.consumers > life.consumers_left;
+      verdict_.consumer_deaths += consumed;
+      unwritten += life.role == Role::consumer;
+      verdict_.holder_deaths += life.in_hand != 0;
+      verdict_.producer_deaths += life.producers > life.producers_left;
+      maybe_dead_producer |= life.role != Role::consumer;
+    }
+    std::uint64_t unexplained = 0;
+    for (std::uint32_t id = 0; id < items_.size(); ++id) unexplained += judge_item(id);
+    if (rules_.counted && unexplained > unwritten) {
+      complain(std::to_string(unexplained) + " counts without a cause, for " +
+                   std::to_string(unwritten) + " deaths",
+               0);
+    }
+    if (rules_.ordered && verdict_.descents > rules_.taken_over + unwritten) {
+      complain(std::to_string(verdict_.descents) + " breaks of the order, with " +
+                   std::to_string(rules_.taken_over) + " batches taken over and " +
+                   std::to_string(unwritten) + " deaths",
+               0);
+    }
+    judge_ends(maybe_dead_producer);
+  }
+
+  // Returns how many of its counted deliveries nobody has written down.
+  std::uint64_t judge_item(std::uint32_t id) {
+    const Item& item = items_[id];
+    if (item.returned && !item.ever && !item.parked) {
+      ++verdict_.lost;
+      complain("lost: its put returned", id);
+    }
+    if (item.held) {
+      judge_held(id, item);
+    } else if (item.returned && item.ever && !item.done && !item.parked) {
+      ++verdict_.lost;
+      complain("lost after it was given back", id);
+    }
+    const unsigned known = item.causes + (item.parked ? 0U : 1U);
+    return item.deliveries > known ? item.deliveries - known : 0;
+  }
+
+  // A death may come between an acknowledgement and the note of it: of one item, or of several that
+  // were in hand together.
+  void judge_held(std::uint32_t id, const Item& item) {
+    Life& holder = lives_[item.holder];
+    if (!holder.died) {
+      complain("still held by " + life(item.holder), id);
+    } else if (item.holder_detail != kFurther && ++holder.vanished > 1) {
+      ++verdict_.lost;
+      complain("lost with " + life(item.holder), id);
+    }
+  }
+
+  void judge_ends(bool maybe_dead_producer) {
+    if (verdict_.ends == 0) complain("nobody was told the end", 0);
+    if (told_ && (rules_.told == Told::nothing || !maybe_dead_producer)) {
+      complain("somebody was told of a producer's death", 0);
+    }
+    if (not_told_ && rules_.told == Told::of_deaths && verdict_.producer_deaths != 0) {
+      complain("somebody was not told that a producer died", 0);
+    }
+  }
+
+  std::span<const Event> history_;
+  Rules rules_;
+  Verdict verdict_;
+  std::uint64_t at_ = 0;
+  std::vector<Life> lives_;
+  std::vector<Item> items_;
+  std::unordered_map<Stream, std::uint32_t, HashStream> newest_;
+  std::uint32_t alone_ = UINT32_MAX;
+  bool told_ = false, not_told_ = false;
+};
+
+}  // namespace
+
+Verdict judge(std::span<const Event> history, const Rules& rules) {
+  return Judge(history, rules).run();
+}
+
+std::string story_of(std::span<const Event> history, std::uint32_t item) {
+  static constexpr const char* kWords[] = {
+      "-",        "drawn",     "returned", "delivered", "acknowledged", "given back", "parked",
+      "attached", "detaching", "ended",    "torn",      "died",         "alone"};
+  std::ostringstream out;
+  for (std::size_t at = 0; at < history.size(); ++at) {
+    const Event& event = history[at];
+    const bool drawn = event.kind == Kind::drew && item - event.item < event.tag;
+    const bool about_it = event.kind == Kind::returned || event.kind == Kind::delivered ||
+                          event.kind == Kind::acknowledged || event.kind == Kind::giving_back ||
+                          event.kind == Kind::parked || event.kind == Kind::torn;
+    if (!drawn && !(about_it && event.item == item)) continue;
+    out << "    " << at << ' ' << kWords[static_cast<std::size_t>(event.kind)] << ", life "
+        << event.who << ", session " << event.session << ", deliveries "
+        << static_cast<unsigned>(event.deliveries) << ", tag " << event.tag << '\n';
+  }
+  return out.str();
+}
+
+}  // namespace storm
