@@ -1,0 +1,64 @@
+// One queue, or two with relays between them, and whoever works there.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stress/storm_workers.hpp"
+#include "stress/verdict.hpp"
+
+namespace storm {
+
+enum class Job : std::uint8_t { produce, relay, consume, look_after };
+
+struct Post {
+  Job job;
+  bool immune;  // nobody kills it
+};
+
+/// What a queue has seen, at the end.
+struct Account {
+  std::string what;
+  Verdict verdict;
+  iq::Stats stats;
+  std::vector<std::string> stories;  // of the items in the complaints
+};
+
+class Party {
+ public:
+  virtual ~Party() = default;
+
+  virtual std::vector<Post> posts() const = 0;
+  /// In the child.
+  virtual void work(Job job, const Life& life) = 0;
+  /// How this party's workers behave.
+  virtual void colour(Life& life, Dice& dice) const = 0;
+  virtual void note_death(std::uint32_t life) = 0;
+  virtual bool was_writing(int slot) const = 0;
+
+  virtual Board& board() = 0;
+  virtual void stop_producers() = 0;
+  /// One more producer may put ten times what the queue holds.
+  virtual void allow_more() = 0;
+  /// Nothing queued, nothing in hand.
+  virtual bool quiet() = 0;
+  virtual void close_input() = 0;
+  virtual void close_output() = 0;
+  /// Everybody has ended: what is parked is noted, the dead are repaired, the book is read.
+  virtual std::vector<Account> judge() = 0;
+  /// Entries of the histories so far: what stands still is stuck.
+  virtual std::uint64_t progress() const = 0;
+  virtual std::string describe() const = 0;
+};
+
+/// How large a queue's history may become.
+std::uint64_t history_capacity(double seconds);
+
+std::unique_ptr<Party> fixed_items(double seconds);
+std::unique_ptr<Party> variable_items(double seconds);
+std::unique_ptr<Party> restless_workers(double seconds);
+std::unique_ptr<Party> poisonous_items(double seconds);
+std::unique_ptr<Party> relay_line(double seconds);
+
+}  // namespace storm
