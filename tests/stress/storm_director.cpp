@@ -3,6 +3,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -55,6 +56,7 @@ void Director::start(Actor& actor, bool harmed, bool alone) {
             .seed = std::uint64_t{dice_.below(UINT32_MAX)} << 32 | dice_.below(UINT32_MAX)};
   actor.party->colour(life, dice_);
   life.alone = alone;
+  life.steady = actor.immune;
   const bool armed = harmed && !actor.immune && !dice_.one_in(3);
   const std::string& point = draw_point();
   const int nth = static_cast<int>(1 + dice_.below(dice_.one_in(2) ? 3 : 300));
@@ -151,7 +153,17 @@ void Director::lull() {
 }
 
 void Director::storm(double seconds) {
-  for (Actor& actor : actors_) start(actor, true);
+  for (Actor& actor : actors_) {
+    if (actor.immune || actor.job == Job::produce) start(actor, false);
+  }
+  await(
+      [&] {
+        return std::ranges::all_of(parties_, [](const auto& party) { return party->ready(); });
+      },
+      "somebody who is never killed");
+  for (Actor& actor : actors_) {
+    if (!actor.runs) start(actor, true);
+  }
   const auto until = iqtest::deadline_in(seconds);
   while (now() < until) {
     strike();
@@ -239,7 +251,7 @@ void Director::finish() {
 
   // Whoever takes dies at once; one of each is left to go on, alone and unharmed.
   for (Actor& actor : actors_) {
-    if (!actor.runs || actor.job == Job::look_after) continue;
+    if (!actor.runs || actor.immune) continue;
     ++tally_.kills;
     kill(actor);
   }

@@ -12,6 +12,7 @@ class RelayLife {
   RelayLife(const Place& in, const Place& out, const Life& life)
       : in_(in),
         out_(out),
+        steady_(life.steady),
         dice_(life.seed),
         takes_(*in.history, life.number),
         gives_(*out.history, life.number) {}
@@ -35,11 +36,12 @@ class RelayLife {
     takes_.attached(Role::consumer);
     iq::Producer<Variable> producer = out.get_producer();
     gives_.attached(Role::producer);
-    std::uint32_t left = 1 + dice_.below(4000);
+    std::uint32_t left = steady_ ? UINT32_MAX : 1 + dice_.below(4000);
     bool more = false;
     try {
       iq::relay(consumer, producer, [&](const Fixed& item, iq::Emit<Variable>& emit) {
         finish_held();
+        if (steady_) in_.board->steady_works = true;
         note(item);
         if (--left == 0) {
           held_.clear();
@@ -77,6 +79,7 @@ class RelayLife {
   }
 
   Place in_, out_;
+  bool steady_;
   Dice dice_;
   Scribe takes_, gives_;
   std::vector<std::uint32_t> held_;  // the input before this one
@@ -87,8 +90,8 @@ class Line : public Party {
   Line(const iq::Options& in, const iq::Options& out, double seconds)
       : in_("storm-in", in, seconds), out_("storm-out", out, seconds) {}
 
-  // One relay is never killed, so that the output has somebody to go on and nobody is told of a
-  // death.
+  // One relay is never killed and never leaves: so the output always has somebody to go on, and
+  // nobody may be told of a death.
   std::vector<Post> posts() const override {
     std::vector<Post> posts(kProducers, {Job::produce, false});
     posts.push_back({Job::relay, true});
@@ -118,6 +121,7 @@ class Line : public Party {
     in_.board->limit = in_.board->next_id + static_cast<std::uint32_t>(10 * in_.options().capacity);
     in_.board->stop = false;
   }
+  bool ready() const override { return in_.board->steady_works; }
   bool quiet() override { return in_.quiet() && out_.quiet() && in_.quiet(); }
   void close_input() override { in_.queue().close(); }
   void close_output() override { out_.queue().close(); }

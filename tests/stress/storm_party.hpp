@@ -38,6 +38,8 @@ class Party {
   virtual bool was_writing(int slot) const = 0;
 
   virtual Board& board() = 0;
+  /// Whether those whom nobody kills are at work.
+  virtual bool ready() const { return true; }
   virtual void stop_producers() = 0;
   /// One more producer may put ten times what the queue holds.
   virtual void allow_more() = 0;

@@ -29,7 +29,8 @@ struct Board {
   std::atomic<std::uint32_t> next_id{0};
   std::atomic<std::uint32_t> limit{UINT32_MAX};  // no block begins behind it
   std::atomic<bool> stop{false};                 // producers, then operators
-  std::atomic<bool> lull{false};                 // no puts for now: consumers grow hungry
+  std::atomic<bool> steady_works{false};
+  std::atomic<bool> lull{false};  // no puts for now: consumers grow hungry
   std::array<std::atomic<bool>, kMostSlots> writing{};
 };
 
@@ -46,6 +47,7 @@ struct Life {
   int slot = 0;
   std::uint64_t seed = 0;
   bool restless = false;        // leaves and comes back all the time
+  bool steady = false;          // keeps its endpoints
   std::uint32_t give_back = 0;  // one of so many is given back; 0: none
   bool alone = false;           // the only consumer, unharmed
 };

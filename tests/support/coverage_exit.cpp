@@ -1,7 +1,7 @@
-// Only in builds for coverage (see lib/meson.build): whoever leaves without exit handlers writes its
-// counters first. These definitions come before those of the C library wherever the library or the
-// test support is linked, so that supervisors, workers and programs are counted and neither has to
-// know. Dying by somebody else's SIGKILL cannot be caught: such a process is not counted.
+// Only in builds for coverage (see lib/meson.build): whoever leaves without exit handlers writes
+// its counters first. These definitions come before those of the C library wherever the library is
+// linked, so that supervisors, workers and programs are counted and none of them has to know.
+// Dying by somebody else's SIGKILL cannot be caught: such a process is not counted.
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
