@@ -1,8 +1,8 @@
 // What everybody in a storm wrote down, in one sequence, where no death can take it back.
 //
 // An entry is written while its author holds what it speaks of, or after the call that it speaks of
-// has returned; only `giving_back` and `detaching` come before. The place in the sequence is drawn
-// first and the kind stored last, so who dies in between leaves a gap that says nothing.
+// has returned; only `relayed` and the words in -ing come before that. The place in the sequence is
+// drawn first and the kind stored last, so who dies in between leaves a gap that says nothing.
 #pragma once
 
 #include <sys/mman.h>
@@ -22,8 +22,12 @@ enum class Kind : std::uint8_t {
   acknowledged,  // ... and no longer: the call that acknowledged it has returned
   giving_back,   // `item` is about to be given back
   parked,        // an operator found `item` parked
-  attached,      // an endpoint is the author's; `detail`: a Role
+  attaching,     // an endpoint is asked for; `detail`: a Role
+  attached,      // it is the author's
   detaching,     // it is about to be closed
+  detached,      // it is closed
+  relaying,      // a relay puts for the author
+  relayed,       // it is about to end
   ended,         // the end of the stream; `detail`: 1 when told that a producer died
   torn,          // something came that nobody had put
   died,          // the process of the author was found killed; written by who reaped it
@@ -97,11 +101,15 @@ class Scribe {
  public:
   Scribe(const History& history, std::uint32_t who) : history_(&history), who_(who) {}
 
-  void attached(Role role) {
+  void attaching(Role role) {
     ++session_;
-    note(Kind::attached, 0, 0, 0, static_cast<std::uint8_t>(role));
+    note(Kind::attaching, 0, 0, 0, static_cast<std::uint8_t>(role));
   }
+  void attached() const { note(Kind::attached); }
   void detaching() const { note(Kind::detaching); }
+  void detached() const { note(Kind::detached); }
+  void relaying() const { note(Kind::relaying); }
+  void relayed() const { note(Kind::relayed); }
   void drew(std::uint32_t first, std::uint32_t count) const { note(Kind::drew, first, count); }
   void returned(std::uint32_t item) const { note(Kind::returned, item); }
   void delivered(std::uint32_t item, std::uint64_t id, std::uint32_t deliveries,

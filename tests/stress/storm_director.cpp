@@ -36,17 +36,25 @@ Director::Director(std::uint64_t seed, std::vector<std::unique_ptr<Party>> parti
     }
     seen_.emplace_back(0, now());
   }
+  const auto begins_with = [](const std::string& point, std::initializer_list<const char*> words) {
+    return std::ranges::any_of(words, [&](const char* word) { return point.starts_with(word); });
+  };
   for (const std::string& point : points_) {
-    for (const char* word :
-         {"claim_", "step_", "steal_", "seize_", "orphan_", "limit_", "split_"}) {
-      if (point.starts_with(word)) held_points_.push_back(point);
+    if (begins_with(point,
+                    {"claim_", "step_", "steal_", "seize_", "orphan_", "limit_", "split_"})) {
+      held_points_.push_back(point);
+    }
+    // A relay that dies before or behind relay() is an ordinary producer: the judge could not tell
+    // whether consumers may be told.
+    if (!begins_with(point, {"attach_", "lane_", "close_", "detach_", "relay_unmarked"})) {
+      relay_points_.push_back(point);
     }
   }
 }
 
 // Those between a claim and its end more often: what is held there others have to take or wait for.
-const std::string& Director::draw_point() {
-  const auto& from = dice_.one_in(2) ? points_ : held_points_;
+const std::string& Director::draw_point(Job job) {
+  const auto& from = dice_.one_in(2) ? (job == Job::relay ? relay_points_ : points_) : held_points_;
   return from[dice_.below(static_cast<std::uint32_t>(from.size()))];
 }
 
@@ -58,7 +66,7 @@ void Director::start(Actor& actor, bool harmed, bool alone) {
   life.alone = alone;
   life.steady = actor.immune;
   const bool armed = harmed && !actor.immune && !dice_.one_in(3);
-  const std::string& point = draw_point();
+  const std::string& point = draw_point(actor.job);
   const int nth = static_cast<int>(1 + dice_.below(dice_.one_in(2) ? 3 : 300));
   const auto action = dice_.one_in(2) ? iqtest::KillAction::kill : iqtest::KillAction::stop;
   actor.life = life.number;
@@ -149,7 +157,7 @@ void Director::strike() {
 void Director::lull() {
   if (now() < next_lull_) return;
   next_lull_ = iqtest::deadline_in(dice_.between(2e-3, 0.1));
-  for (const auto& party : parties_) party->board().lull = dice_.one_in(2);
+  for (const auto& party : parties_) party->lull(dice_.one_in(2));
 }
 
 void Director::storm(double seconds) {
@@ -178,7 +186,7 @@ void Director::storm(double seconds) {
     look_for_progress();
     std::this_thread::sleep_for(std::chrono::duration<double>(dice_.between(20e-6, 5e-3)));
   }
-  for (const auto& party : parties_) party->board().lull = false;
+  for (const auto& party : parties_) party->lull(false);
   continue_all();
 }
 

@@ -45,7 +45,7 @@ class Director {
   };
   using Which = std::function<bool(const Actor&)>;
 
-  const std::string& draw_point();
+  const std::string& draw_point(Job job);
   void start(Actor& actor, bool harmed, bool alone = false);
   void bury(Actor& actor);
   void kill(Actor& actor);
@@ -64,7 +64,7 @@ class Director {
 
   Dice dice_;
   std::vector<std::unique_ptr<Party>> parties_;
-  std::vector<std::string> points_, held_points_;
+  std::vector<std::string> points_, held_points_, relay_points_;
   std::vector<Actor> actors_;
   std::uint32_t next_life_ = 1;
   Tally tally_;

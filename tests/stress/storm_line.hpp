@@ -32,20 +32,25 @@ class RelayLife {
   struct Enough {};  // leaves relay() with an input in hand
 
   bool session(iq::IterableQueue<Fixed>& in, iq::IterableQueue<Variable>& out) {
+    takes_.attaching(Role::consumer);
     iq::Consumer<Fixed> consumer = in.get_consumer();
-    takes_.attached(Role::consumer);
+    takes_.attached();
+    gives_.attaching(Role::producer);
     iq::Producer<Variable> producer = out.get_producer();
-    gives_.attached(Role::producer);
+    gives_.attached();
+    bool began = false;
     std::uint32_t left = steady_ ? UINT32_MAX : 1 + dice_.below(4000);
     bool more = false;
     try {
       iq::relay(consumer, producer, [&](const Fixed& item, iq::Emit<Variable>& emit) {
         finish_held();
+        if (!std::exchange(began, true)) gives_.relaying();
         if (steady_) in_.board->steady_works = true;
         note(item);
         if (--left == 0) {
           held_.clear();
           takes_.giving_back(item.id);
+          gives_.relayed();
           throw Enough{};
         }
         for (std::uint32_t part = 0; part < parts_of(item.id); ++part) {
@@ -60,8 +65,10 @@ class RelayLife {
     }
     gives_.detaching();
     producer.close();
+    gives_.detached();
     takes_.detaching();
     consumer.close();
+    takes_.detached();
     return more;
   }
 
@@ -91,7 +98,8 @@ class Line : public Party {
       : in_("storm-in", in, seconds), out_("storm-out", out, seconds) {}
 
   // One relay is never killed and never leaves: so the output always has somebody to go on, and
-  // nobody may be told of a death.
+  // nobody may be told of the death of a relay. Only a producer that does not relay yet, or no
+  // longer, may die like any other; so that this stays rare, there is always something to relay.
   std::vector<Post> posts() const override {
     std::vector<Post> posts(kProducers, {Job::produce, false});
     posts.push_back({Job::relay, true});
@@ -115,7 +123,7 @@ class Line : public Party {
   bool was_writing(int slot) const override {
     return in_.board->writing[static_cast<std::size_t>(slot)].exchange(false);
   }
-  Board& board() override { return *in_.board; }
+  void lull(bool) override {}
   void stop_producers() override { in_.board->stop = true; }
   void allow_more() override {
     in_.board->limit = in_.board->next_id + static_cast<std::uint32_t>(10 * in_.options().capacity);
@@ -137,7 +145,7 @@ class Line : public Party {
         scribe.returned(part_id(event.item, part));
       }
     }
-    accounts.push_back(out_.judge("relay's output", {.ordered = false}));
+    accounts.push_back(out_.judge("relay's output", {.told = Told::of_others, .ordered = false}));
     return accounts;
   }
   std::uint64_t progress() const override { return in_.history.written() + out_.history.written(); }

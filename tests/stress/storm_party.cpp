@@ -45,7 +45,6 @@ std::unique_ptr<Party> poisonous_items(double seconds) {
       Colour{.give_back = 6, .has_operator = true}, seconds);
 }
 
-// Of the output's producers, relays, the deaths must stay unseen.
 std::unique_ptr<Party> relay_line(double seconds) {
   return std::make_unique<Line>(
       iq::Options{

@@ -37,7 +37,8 @@ class Party {
   virtual void note_death(std::uint32_t life) = 0;
   virtual bool was_writing(int slot) const = 0;
 
-  virtual Board& board() = 0;
+  /// Whether producers pause.
+  virtual void lull(bool now) = 0;
   /// Whether those whom nobody kills are at work.
   virtual bool ready() const { return true; }
   virtual void stop_producers() = 0;

@@ -116,7 +116,7 @@ class Pool : public Party {
   bool was_writing(int slot) const override {
     return hall_.board->writing[static_cast<std::size_t>(slot)].exchange(false);
   }
-  Board& board() override { return *hall_.board; }
+  void lull(bool now) override { hall_.board->lull = now; }
   void stop_producers() override { hall_.board->stop = true; }
   void allow_more() override {
     hall_.board->limit =

@@ -89,8 +89,9 @@ class ProducerLife {
   }
 
   void session(iq::IterableQueue<T>& queue) {
+    scribe_.attaching(Role::producer);
     iq::Producer<T> producer = queue.get_producer();
-    scribe_.attached(Role::producer);
+    scribe_.attached();
     const auto blocks = 1 + dice_.below(life_.restless ? 3 : 200);
     for (auto n = blocks; n > 0 && goes_on(); --n) {
       put_block(producer);
@@ -98,6 +99,7 @@ class ProducerLife {
     }
     scribe_.detaching();
     producer.close();
+    scribe_.detached();
   }
 
   void put_block(iq::Producer<T>& producer) {
@@ -167,8 +169,9 @@ class ConsumerLife {
  private:
   // False at the end of the stream.
   bool session(iq::IterableQueue<T>& queue) {
+    scribe_.attaching(Role::consumer);
     iq::Consumer<T> consumer = queue.get_consumer();
-    scribe_.attached(Role::consumer);
+    scribe_.attached();
     if (life_.alone) scribe_.alone();
     left_ = life_.alone ? UINT32_MAX : 1 + dice_.below(life_.restless ? 40 : 8000);
     bool more = true, told = false;
@@ -191,6 +194,7 @@ class ConsumerLife {
     scribe_.detaching();
     consumer.close();
     finish_held();  // closing acknowledges
+    scribe_.detached();
     return more;
   }
 

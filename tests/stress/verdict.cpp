@@ -16,8 +16,7 @@ constexpr std::size_t kMostComplaints = 12;
 struct Life {
   std::uint64_t last = 0;  // place of its last entry
   bool died = false;
-  std::uint32_t producers = 0, consumers = 0;            // endpoints it has had
-  std::uint32_t producers_left = 0, consumers_left = 0;  // of them closed, or about to be
+  Kind stands = Kind::none;  // the last word on its endpoint: attaching ... relayed
   std::uint32_t in_hand = 0;
   std::uint32_t vanished = 0;  // held at its death, and never seen again
   Role role = Role::none;      // of its newest endpoint
@@ -107,8 +106,14 @@ class Judge {
         blame(item);
         break;
       case Kind::parked: park(event, item); break;
-      case Kind::attached: attach(event); break;
-      case Kind::detaching: detach(event); break;
+      case Kind::attaching:
+        lives_[event.who].role = static_cast<Role>(event.detail);
+        [[fallthrough]];
+      case Kind::attached:
+      case Kind::detaching:
+      case Kind::detached:
+      case Kind::relaying:
+      case Kind::relayed: lives_[event.who].stands = event.kind; break;
       case Kind::ended:
         ++verdict_.ends;
         (event.detail != 0 ? told_ : not_told_) = true;
@@ -128,16 +133,6 @@ class Judge {
       items_[id].producer = event.who;
       items_[id].producer_session = event.session;
     }
-  }
-
-  void attach(const Event& event) {
-    Life& life = lives_[event.who];
-    life.role = static_cast<Role>(event.detail);
-    ++(life.role == Role::producer ? life.producers : life.consumers);
-  }
-  void detach(const Event& event) {
-    Life& life = lives_[event.who];
-    ++(life.role == Role::producer ? life.producers_left : life.consumers_left);
   }
 
   static void blame(Item& item) {
@@ -243,15 +238,17 @@ class Judge {
 
   void finish() {
     std::uint64_t unwritten = 0;
-    bool maybe_dead_producer = false;
     for (const Life& life : lives_) {
       if (!life.died) continue;
-      const bool consumed = life.consumers > life.consumers_left;
-      verdict_.consumer_deaths += consumed;
-      unwritten += life.role == Role::consumer;
+      const bool registered = life.stands == Kind::attached || life.stands == Kind::relaying ||
+                              life.stands == Kind::relayed;
+      verdict_.consumer_deaths += registered && life.role == Role::consumer;
+      verdict_.producer_deaths += registered && life.role == Role::producer;
       verdict_.holder_deaths += life.in_hand != 0;
-      verdict_.producer_deaths += life.producers > life.producers_left;
-      maybe_dead_producer |= life.role != Role::consumer;
+      unwritten += life.role == Role::consumer;
+      if (life.role != Role::producer || life.stands == Kind::detached) continue;
+      maybe_told_ |= rules_.told != Told::of_others || life.stands != Kind::relaying;
+      must_tell_ |= registered && rules_.told == Told::of_deaths;
     }
     std::uint64_t unexplained = 0;
     for (std::uint32_t id = 0; id < items_.size(); ++id) unexplained += judge_item(id);
@@ -266,7 +263,7 @@ class Judge {
                    std::to_string(unwritten) + " deaths",
                0);
     }
-    judge_ends(maybe_dead_producer);
+    judge_ends();
   }
 
   // Returns how many of its counted deliveries nobody has written down.
@@ -298,12 +295,12 @@ class Judge {
     }
   }
 
-  void judge_ends(bool maybe_dead_producer) {
+  void judge_ends() {
     if (verdict_.ends == 0) complain("nobody was told the end", 0);
-    if (told_ && (rules_.told == Told::nothing || !maybe_dead_producer)) {
+    if (told_ && (rules_.told == Told::nothing || !maybe_told_)) {
       complain("somebody was told of a producer's death", 0);
     }
-    if (not_told_ && rules_.told == Told::of_deaths && verdict_.producer_deaths != 0) {
+    if (not_told_ && must_tell_) {
       complain("somebody was not told that a producer died", 0);
     }
   }
@@ -317,6 +314,7 @@ class Judge {
   std::unordered_map<Stream, std::uint32_t, HashStream> newest_;
   std::uint32_t alone_ = UINT32_MAX;
   bool told_ = false, not_told_ = false;
+  bool maybe_told_ = false, must_tell_ = false;  // by who died as what
 };
 
 }  // namespace
@@ -326,20 +324,27 @@ Verdict judge(std::span<const Event> history, const Rules& rules) {
 }
 
 std::string story_of(std::span<const Event> history, std::uint32_t item) {
-  static constexpr const char* kWords[] = {
-      "-",        "drawn",     "returned", "delivered", "acknowledged", "given back", "parked",
-      "attached", "detaching", "ended",    "torn",      "died",         "alone"};
+  const auto word = [](Kind kind) {
+    switch (kind) {
+      case Kind::drew: return "drawn";
+      case Kind::returned: return "returned";
+      case Kind::delivered: return "delivered";
+      case Kind::acknowledged: return "acknowledged";
+      case Kind::giving_back: return "given back";
+      case Kind::parked: return "parked";
+      case Kind::torn: return "torn";
+      default: return static_cast<const char*>(nullptr);  // not about an item
+    }
+  };
   std::ostringstream out;
   for (std::size_t at = 0; at < history.size(); ++at) {
     const Event& event = history[at];
-    const bool drawn = event.kind == Kind::drew && item - event.item < event.tag;
-    const bool about_it = event.kind == Kind::returned || event.kind == Kind::delivered ||
-                          event.kind == Kind::acknowledged || event.kind == Kind::giving_back ||
-                          event.kind == Kind::parked || event.kind == Kind::torn;
-    if (!drawn && !(about_it && event.item == item)) continue;
-    out << "    " << at << ' ' << kWords[static_cast<std::size_t>(event.kind)] << ", life "
-        << event.who << ", session " << event.session << ", deliveries "
-        << static_cast<unsigned>(event.deliveries) << ", tag " << event.tag << '\n';
+    const bool meant =
+        event.kind == Kind::drew ? item - event.item < event.tag : event.item == item;
+    if (word(event.kind) == nullptr || !meant) continue;
+    out << "    " << at << ' ' << word(event.kind) << ", life " << event.who << ", session "
+        << event.session << ", deliveries " << static_cast<unsigned>(event.deliveries) << ", tag "
+        << event.tag << '\n';
   }
   return out.str();
 }

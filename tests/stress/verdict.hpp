@@ -14,6 +14,7 @@ namespace storm {
 enum class Told : std::uint8_t {
   nothing,    // never that a producer died
   of_deaths,  // that a producer died, if one did
+  of_others,  // the same, but for the deaths of relays: another relay always goes on
 };
 
 struct Rules {

@@ -16,9 +16,12 @@ inline constexpr std::uint32_t kPuts = 1, kGets = 2, kOther = 3, kOperator = 4;
 class Book {
  public:
   Book() {
-    puts.attached(Role::producer);
-    gets.attached(Role::consumer);
-    other.attached(Role::consumer);
+    puts.attaching(Role::producer);
+    puts.attached();
+    gets.attaching(Role::consumer);
+    gets.attached();
+    other.attaching(Role::consumer);
+    other.attached();
     puts.drew(0, 8);
   }
   /// Items that go through undisturbed.

@@ -142,8 +142,30 @@ TEST_CASE("Verdict: the end of the stream") {
   }
   SUBCASE("a death is told, and all are well") {
     told.puts.detaching();
+    told.puts.detached();
     told.gets.ended(true);
     CHECK(complains(told, "was told of a producer's death", {.told = Told::of_deaths}));
+  }
+  SUBCASE("killed when it had closed") {
+    told.puts.detaching();
+    told.puts.detached();
+    told.puts.died();
+    told.gets.ended(true);
+    CHECK(complains(told, "was told of a producer's death", {.told = Told::of_deaths}));
+  }
+  SUBCASE("of a relay's death nobody is told") {
+    told.puts.relaying();
+    told.puts.died();
+    told.gets.ended(true);
+    CHECK(complains(told, "was told of a producer's death", {.told = Told::of_others}));
+    CHECK(content(told, {.told = Told::of_deaths}));
+  }
+  SUBCASE("of one that did not relay yet, or no longer, perhaps") {
+    told.puts.relaying();
+    told.puts.relayed();
+    told.puts.died();
+    told.gets.ended(true);
+    CHECK(content(told, {.told = Told::of_others}));
   }
   SUBCASE("killed while it closed: both are right") {
     told.puts.detaching();
@@ -184,7 +206,8 @@ TEST_CASE("Verdict: the order of one producer at one consumer") {
   SUBCASE("never where there is only one consumer, and nobody is harmed") {
     told.gets.alone();
     Scribe fresh(told.history, kOther + 2);
-    fresh.attached(Role::producer);
+    fresh.attaching(Role::producer);
+    fresh.attached();
     for (std::uint32_t id = 0; id < 6; ++id) pass(told.gets, id);
     fresh.drew(8, 4);
     for (const std::uint32_t id : {8U, 10U, 9U, 11U}) {
