@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "stress/storm_workers.hpp"
+#include "iq/stats.hpp"
+#include "stress/storm_life.hpp"
 #include "stress/verdict.hpp"
 
 namespace storm {

@@ -8,7 +8,9 @@
 #include "faults/describe.hpp"
 #include "ring/tend.hpp"
 #include "shm/segment.hpp"
+#include "stress/storm_consumer.hpp"
 #include "stress/storm_party.hpp"
+#include "stress/storm_producer.hpp"
 
 namespace storm {
 

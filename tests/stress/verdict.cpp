@@ -5,47 +5,13 @@
 #include "stress/verdict.hpp"
 
 #include <algorithm>
-#include <sstream>
-#include <unordered_map>
+
+#include "stress/verdict_records.hpp"
 
 namespace storm {
 namespace {
 
 constexpr std::size_t kMostComplaints = 12;
-
-struct Life {
-  std::uint64_t last = 0;  // place of its last entry
-  bool died = false;
-  Kind stands = Kind::none;  // the last word on its endpoint: attaching ... relayed
-  std::uint32_t in_hand = 0;
-  std::uint32_t vanished = 0;  // held at its death, and never seen again
-  Role role = Role::none;      // of its newest endpoint
-};
-
-struct Item {
-  std::uint64_t tag = 0;
-  std::uint32_t producer = 0, holder = 0;
-  std::uint16_t producer_session = 0, holder_session = 0;
-  std::uint8_t deliveries = 0;  // highest count
-  std::uint8_t least = 1;       // what the next count must be
-  std::uint8_t causes = 0;      // known deaths and returns
-  std::uint8_t holder_detail = 0;
-  bool drawn = false, returned = false, held = false, ever = false, done = false, parked = false;
-};
-
-/// The order at one endpoint of a consumer, of the items of one endpoint of a producer.
-struct Stream {
-  std::uint32_t consumer, producer;
-  std::uint16_t consumer_session, producer_session;
-  friend bool operator==(const Stream&, const Stream&) = default;
-};
-struct HashStream {
-  std::size_t operator()(const Stream& stream) const noexcept {
-    const std::uint64_t a = std::uint64_t{stream.consumer} << 32 | stream.producer;
-    const std::uint64_t b = std::uint64_t{stream.consumer_session} << 16 | stream.producer_session;
-    return (a * 0x9E3779B97F4A7C15U) ^ ((b + 1) * 0xC2B2AE3D27D4EB4FU);
-  }
-};
 
 class Judge {
  public:
@@ -79,14 +45,14 @@ class Judge {
     items_.resize(items);
     for (std::uint64_t at = 0; at < history_.size(); ++at) {
       const Event& event = history_[at];
-      Life& life = lives_[event.who];
+      LifeRecord& life = lives_[event.who];
       if (event.kind == Kind::died) life.died = true;
       if (event.kind != Kind::died && event.kind != Kind::none) life.last = at;
     }
   }
 
   void read(const Event& event) {
-    Item& item = items_[event.item];
+    ItemRecord& item = items_[event.item];
     switch (event.kind) {
       case Kind::none: break;
       case Kind::drew: draw(event); break;
@@ -135,13 +101,13 @@ class Judge {
     }
   }
 
-  static void blame(Item& item) {
+  static void blame(ItemRecord& item) {
     ++item.causes;
     item.least = item.deliveries;
     if (item.holder_detail != kFurther) ++item.least;
   }
 
-  void deliver(const Event& event, Item& item) {
+  void deliver(const Event& event, ItemRecord& item) {
     ++verdict_.delivered;
     if (!item.drawn) complain("delivered, and nobody put it", event.item);
     if (item.done) complain("delivered after its acknowledgement had returned", event.item);
@@ -149,7 +115,7 @@ class Judge {
     if (verdict_.ends != 0) complain("delivered after somebody was told the end", event.item);
     if (item.held) take_from(item.holder, event, item);
     count(event, item);
-    if (rules_.ordered) look_at_order(event, item);
+    if (rules_.ordered && event.deliveries == 1) look_at_order(event, item);
     item.held = item.ever = true;
     item.holder = event.who;
     item.holder_session = event.session;
@@ -158,8 +124,8 @@ class Judge {
   }
 
   // The former holder must be dead, and must have been when it lost the item.
-  void take_from(std::uint32_t holder, const Event& event, Item& item) {
-    const Life& former = lives_[holder];
+  void take_from(std::uint32_t holder, const Event& event, ItemRecord& item) {
+    const LifeRecord& former = lives_[holder];
     if (!former.died) {
       complain("in the hands of " + life(holder) + ", and delivered to " + life(event.who),
                event.item);
@@ -170,7 +136,7 @@ class Judge {
     blame(item);
   }
 
-  void count(const Event& event, Item& item) {
+  void count(const Event& event, ItemRecord& item) {
     if (!rules_.counted) return;
     if (item.tag != 0 && event.tag != 0 && item.tag != event.tag) {
       complain("is in the queue twice", event.item);
@@ -188,28 +154,16 @@ class Judge {
     item.deliveries = std::max(item.deliveries, event.deliveries);
   }
 
-  // Items of one producer come in order, but for those that come again or were taken over: then the
-  // one before was in other hands, or came again itself. What only a stopped claimer explains, the
-  // history cannot show: it is counted.
-  void look_at_order(const Event& event, const Item& item) {
-    if (event.deliveries != 1) return;
-    const Stream stream{event.who, item.producer, event.session, item.producer_session};
-    const auto [last, is_new] = newest_.try_emplace(stream, event.item);
-    const std::uint32_t before = last->second;
-    last->second = event.item;
-    if (is_new || before < event.item || event.item == 0) return;
-    if (alone_ == event.who && item.producer > alone_) {
-      complain("comes after item " + std::to_string(before) + ", to the only consumer", event.item);
+  void look_at_order(const Event& event, const ItemRecord& item) {
+    const Descent descent = orders_.meet(event, item, items_);
+    verdict_.descents += descent.unexplained;
+    if (descent.before && alone_ == event.who && item.producer > alone_) {
+      complain("comes after item " + std::to_string(*descent.before) + ", to the only consumer",
+               event.item);
     }
-    const Item& previous = items_[event.item - 1];
-    const bool here = previous.ever && previous.holder == event.who &&
-                      previous.holder_session == event.session && previous.deliveries == 1 &&
-                      previous.producer == item.producer &&
-                      previous.producer_session == item.producer_session;
-    verdict_.descents += here;
   }
 
-  void let_go(const Event& event, Item& item, const char* how) {
+  void let_go(const Event& event, ItemRecord& item, const char* how) {
     if (!item.held || item.holder != event.who) {
       complain(std::string(how) + " by " + life(event.who) + ", which does not hold it",
                event.item);
@@ -219,7 +173,7 @@ class Judge {
     --lives_[event.who].in_hand;
   }
 
-  void park(const Event& event, Item& item) {
+  void park(const Event& event, ItemRecord& item) {
     ++verdict_.parked;
     if (item.parked) complain("parked twice", event.item);
     if (item.done) complain("parked after its acknowledgement had returned", event.item);
@@ -238,7 +192,7 @@ class Judge {
 
   void finish() {
     std::uint64_t unwritten = 0;
-    for (const Life& life : lives_) {
+    for (const LifeRecord& life : lives_) {
       if (!life.died) continue;
       const bool registered = life.stands == Kind::attached || life.stands == Kind::relaying ||
                               life.stands == Kind::relayed;
@@ -268,7 +222,7 @@ class Judge {
 
   // Returns how many of its counted deliveries nobody has written down.
   std::uint64_t judge_item(std::uint32_t id) {
-    const Item& item = items_[id];
+    const ItemRecord& item = items_[id];
     if (item.returned && !item.ever && !item.parked) {
       ++verdict_.lost;
       complain("lost: its put returned", id);
@@ -285,8 +239,8 @@ class Judge {
 
   // A death may come between an acknowledgement and the note of it: of one item, or of several that
   // were in hand together.
-  void judge_held(std::uint32_t id, const Item& item) {
-    Life& holder = lives_[item.holder];
+  void judge_held(std::uint32_t id, const ItemRecord& item) {
+    LifeRecord& holder = lives_[item.holder];
     if (!holder.died) {
       complain("still held by " + life(item.holder), id);
     } else if (item.holder_detail != kFurther && ++holder.vanished > 1) {
@@ -309,9 +263,9 @@ class Judge {
   Rules rules_;
   Verdict verdict_;
   std::uint64_t at_ = 0;
-  std::vector<Life> lives_;
-  std::vector<Item> items_;
-  std::unordered_map<Stream, std::uint32_t, HashStream> newest_;
+  std::vector<LifeRecord> lives_;
+  std::vector<ItemRecord> items_;
+  Orders orders_;
   std::uint32_t alone_ = UINT32_MAX;
   bool told_ = false, not_told_ = false;
   bool maybe_told_ = false, must_tell_ = false;  // by who died as what
@@ -321,32 +275,6 @@ class Judge {
 
 Verdict judge(std::span<const Event> history, const Rules& rules) {
   return Judge(history, rules).run();
-}
-
-std::string story_of(std::span<const Event> history, std::uint32_t item) {
-  const auto word = [](Kind kind) {
-    switch (kind) {
-      case Kind::drew: return "drawn";
-      case Kind::returned: return "returned";
-      case Kind::delivered: return "delivered";
-      case Kind::acknowledged: return "acknowledged";
-      case Kind::giving_back: return "given back";
-      case Kind::parked: return "parked";
-      case Kind::torn: return "torn";
-      default: return static_cast<const char*>(nullptr);  // not about an item
-    }
-  };
-  std::ostringstream out;
-  for (std::size_t at = 0; at < history.size(); ++at) {
-    const Event& event = history[at];
-    const bool meant =
-        event.kind == Kind::drew ? item - event.item < event.tag : event.item == item;
-    if (word(event.kind) == nullptr || !meant) continue;
-    out << "    " << at << ' ' << word(event.kind) << ", life " << event.who << ", session "
-        << event.session << ", deliveries " << static_cast<unsigned>(event.deliveries) << ", tag "
-        << event.tag << '\n';
-  }
-  return out.str();
 }
 
 }  // namespace storm
