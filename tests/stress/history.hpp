@@ -19,6 +19,7 @@ enum class Kind : std::uint8_t {
   drew,          // `tag` ids from `item` on are the author's to put
   returned,      // the put of `item` has returned
   delivered,     // `item` is in the author's hands; `tag`: as item_id(), `detail`: see below
+  finishing,     // it is done, and about to be acknowledged
   acknowledged,  // ... and no longer: the call that acknowledged it has returned
   giving_back,   // `item` is about to be given back
   parked,        // an operator found `item` parked
@@ -116,6 +117,7 @@ class Scribe {
                  std::uint8_t detail = 0) const {
     note(Kind::delivered, item, id, deliveries, detail);
   }
+  void finishing(std::uint32_t item) const { note(Kind::finishing, item); }
   void acknowledged(std::uint32_t item) const { note(Kind::acknowledged, item); }
   void giving_back(std::uint32_t item) const { note(Kind::giving_back, item); }
   void parked(std::uint32_t item, std::uint64_t id, std::uint32_t deliveries) const {

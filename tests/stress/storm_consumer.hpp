@@ -103,6 +103,7 @@ class ConsumerLife {
       note(items.front(), consumer.item_id(), consumer.deliveries(), 0);
       for (std::size_t i = 1; i < items.size(); ++i) note(items[i], 0, 1, kFurther);
       for (const T& item : items) work(item.id);
+      for (const T& item : items) scribe_.finishing(item.id);
       if (--left_ == 0) return true;
     }
   }
@@ -137,6 +138,7 @@ class ConsumerLife {
       scribe_.giving_back(id);
       leases[at].give_back();
     } else {
+      scribe_.finishing(id);
       leases[at].ack();
       scribe_.acknowledged(id);
     }
@@ -147,7 +149,10 @@ class ConsumerLife {
   bool receive(const T& item, std::uint64_t id, std::uint32_t deliveries) {
     note(item, id, deliveries, 0);
     work(item.id);
-    if (!may_return(deliveries)) return true;
+    if (!may_return(deliveries)) {
+      scribe_.finishing(item.id);
+      return true;
+    }
     held_.clear();
     scribe_.giving_back(item.id);
     return false;

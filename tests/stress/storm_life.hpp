@@ -18,7 +18,8 @@ inline constexpr int kMostSlots = 32;
 struct Board {
   std::atomic<std::uint32_t> next_id{0};
   std::atomic<std::uint32_t> limit{UINT32_MAX};  // no block begins behind it
-  std::atomic<bool> stop{false};                 // producers, then operators
+  std::atomic<bool> stop{false};                 // producers
+  std::atomic<bool> over{false};  // operators: without them a full lane may stay full
   std::atomic<bool> steady_works{false};
   std::atomic<bool> lull{false};  // no puts for now: consumers grow hungry
   std::array<std::atomic<bool>, kMostSlots> writing{};

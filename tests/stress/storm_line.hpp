@@ -57,6 +57,7 @@ class RelayLife {
           gives_.drew(part_id(item.id, part), 1);
           emit(make<Variable>(part_id(item.id, part)));
         }
+        takes_.finishing(item.id);
       });
       finish_held();
       takes_.ended(false);

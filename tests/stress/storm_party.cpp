@@ -6,9 +6,9 @@
 
 namespace storm {
 
-// More than two cores write; what does not fit ends the storm's puts early.
+// What does not fit ends the storm's puts early. The pages are there once they are written.
 std::uint64_t history_capacity(double seconds) {
-  return static_cast<std::uint64_t>(1'000'000 + seconds * 1'500'000);
+  return static_cast<std::uint64_t>(1'000'000 + seconds * 2'500'000);
 }
 
 std::unique_ptr<Party> fixed_items(double seconds) {

@@ -127,7 +127,7 @@ class Pool : public Party {
   }
   bool quiet() override { return hall_.quiet(); }
   void close_input() override {
-    hall_.board->stop = true;
+    hall_.board->over = true;
     hall_.queue().close();
   }
   void close_output() override {}
@@ -143,7 +143,7 @@ class Pool : public Party {
  private:
   void look_after(const Life& life) const {
     const Scribe scribe(hall_.history, life.number);
-    while (!iqtest::wait_until([&] { return hall_.board->stop.load(); }, 0.01)) {
+    while (!iqtest::wait_until([&] { return hall_.board->over.load(); }, 0.01)) {
       hall_.empty_parking(scribe);
     }
   }

@@ -11,6 +11,7 @@ std::string story_of(std::span<const Event> history, std::uint32_t item) {
       case Kind::drew: return "drawn";
       case Kind::returned: return "returned";
       case Kind::delivered: return "delivered";
+      case Kind::finishing: return "finished";
       case Kind::acknowledged: return "acknowledged";
       case Kind::giving_back: return "given back";
       case Kind::parked: return "parked";

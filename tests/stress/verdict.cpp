@@ -61,6 +61,7 @@ class Judge {
         ++verdict_.returned;
         break;
       case Kind::delivered: deliver(event, item); break;
+      case Kind::finishing: item.finishing = item.held && item.holder == event.who; break;
       case Kind::acknowledged:
         let_go(event, item, "acknowledged");
         item.done = true;
@@ -120,6 +121,7 @@ class Judge {
     item.holder = event.who;
     item.holder_session = event.session;
     item.holder_detail = event.detail;
+    item.finishing = false;
     ++lives_[event.who].in_hand;
   }
 
@@ -238,12 +240,12 @@ class Judge {
   }
 
   // A death may come between an acknowledgement and the note of it: of one item, or of several that
-  // were in hand together.
+  // were in hand together. Who died before has left the item to others.
   void judge_held(std::uint32_t id, const ItemRecord& item) {
     LifeRecord& holder = lives_[item.holder];
     if (!holder.died) {
       complain("still held by " + life(item.holder), id);
-    } else if (item.holder_detail != kFurther && ++holder.vanished > 1) {
+    } else if (!item.finishing || (item.holder_detail != kFurther && ++holder.vanished > 1)) {
       ++verdict_.lost;
       complain("lost with " + life(item.holder), id);
     }

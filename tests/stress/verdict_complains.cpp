@@ -95,7 +95,13 @@ TEST_CASE("Verdict: still in somebody's hands at the end") {
     told.other.ended(false);
     CHECK(complains(told, "still held by life 2"));
   }
+  SUBCASE("who died with it") {
+    told.gets.died();
+    told.other.ended(false);
+    CHECK(complains(told, "lost with life 2"));
+  }
   SUBCASE("who died before it could write that it acknowledged") {
+    told.gets.finishing(0);
     told.gets.died();
     told.other.ended(false);
     CHECK(content(told));
@@ -103,6 +109,8 @@ TEST_CASE("Verdict: still in somebody's hands at the end") {
   SUBCASE("who died: that can be said of one item only") {
     told.puts.returned(1);
     told.gets.delivered(1, 2, 1);
+    told.gets.finishing(0);
+    told.gets.finishing(1);
     told.gets.died();
     told.other.ended(false);
     CHECK(complains(told, "lost with life 2"));
@@ -110,6 +118,8 @@ TEST_CASE("Verdict: still in somebody's hands at the end") {
   SUBCASE("of several that are acknowledged together it can") {
     told.puts.returned(1);
     told.gets.delivered(1, 0, 1, kFurther);
+    told.gets.finishing(0);
+    told.gets.finishing(1);
     told.gets.died();
     told.other.ended(false);
     CHECK(content(told));
