@@ -87,7 +87,7 @@ void check(const Account& account) {
   CHECK(verdict.complaint_count == 0);
   for (const std::string& story : account.stories) std::cout << story << "\n";
   CHECK(verdict.returned > 0);
-  CHECK(verdict.ends == 8);  // consumers, or relays
+  CHECK(verdict.ends == kConsumers);
   CHECK(stats.queued == 0);
   CHECK(stats.in_hand == 0);
   CHECK(stats.parked == 0);

@@ -44,6 +44,7 @@ Director::Director(std::uint64_t seed, std::vector<std::unique_ptr<Party>> parti
                     {"claim_", "step_", "steal_", "seize_", "orphan_", "limit_", "split_"})) {
       held_points_.push_back(point);
     }
+    if (begins_with(point, {"relay_rec", "relay_comm"})) hand_over_points_.push_back(point);
     // A relay that dies before or behind relay() is an ordinary producer: the judge could not tell
     // whether consumers may be told.
     if (!begins_with(point, {"attach_", "lane_", "close_", "detach_", "relay_unmarked"})) {
@@ -52,19 +53,21 @@ Director::Director(std::uint64_t seed, std::vector<std::unique_ptr<Party>> parti
   }
 }
 
-// Those between a claim and its end more often: what is held there others have to take or wait for.
+// Half of the time one where something is held that others have to take, or to wait for.
 const std::string& Director::draw_point(Job job) {
-  const auto& from = dice_.one_in(2) ? (job == Job::relay ? relay_points_ : points_) : held_points_;
+  const bool relays = job == Job::relay;
+  const auto& held = relays && dice_.one_in(2) ? hand_over_points_ : held_points_;
+  const auto& from = dice_.one_in(2) ? held : relays ? relay_points_ : points_;
   return from[dice_.below(static_cast<std::uint32_t>(from.size()))];
 }
 
-void Director::start(Actor& actor, bool harmed, bool alone) {
+void Director::start(Actor& actor, bool harmed, bool alone, bool steady) {
   Life life{.number = next_life_++,
             .slot = actor.slot,
             .seed = std::uint64_t{dice_.below(UINT32_MAX)} << 32 | dice_.below(UINT32_MAX)};
   actor.party->colour(life, dice_);
   life.alone = alone;
-  life.steady = actor.immune;
+  life.steady = actor.immune || steady;
   const bool armed = harmed && !actor.immune && !dice_.one_in(3);
   const std::string& point = draw_point(actor.job);
   const int nth = static_cast<int>(1 + dice_.below(dice_.one_in(2) ? 3 : 300));
@@ -264,7 +267,7 @@ void Director::finish() {
     kill(actor);
   }
   for (const auto& party : parties_) {
-    party->allow_more();
+    party->allow_more(10);
     bool started[4] = {};
     for (const Job job : {Job::look_after, Job::relay, Job::consume, Job::produce}) {
       for (Actor& actor : actors_) {
@@ -278,13 +281,27 @@ void Director::finish() {
   await_end(has_job(Job::produce), "ten times the capacity");
   await(all_quiet, "an empty queue, with one consumer");
 
+  end_in_full_work();
+}
+
+// The queues are closed while everybody works: nobody may be told the end too early.
+void Director::end_in_full_work() {
+  const auto ended = [&](Job job, const char* what) {
+    await_end([job](const Actor& actor) { return actor.job == job; }, what);
+  };
+  for (const auto& party : parties_) party->allow_more(100);
   for (Actor& actor : actors_) {
-    if (!actor.runs && actor.job != Job::produce) start(actor, false);
+    if (!actor.runs) start(actor, false, false, actor.job == Job::produce);
   }
+  const auto all_attached = [](const auto& party) { return party->attached() == kProducers; };
+  await([&] { return std::ranges::all_of(parties_, all_attached); }, "a place for each producer");
   for (const auto& party : parties_) party->close_input();
-  await_end(has_job(Job::relay), "the end of the relays");
+  ended(Job::produce, "the end of the last producers");
+  ended(Job::relay, "the end of the relays");
   for (const auto& party : parties_) party->close_output();
-  await_end([](const Actor&) { return true; }, "the end of the stream");
+  ended(Job::consume, "the end of the stream");
+  for (const auto& party : parties_) party->dismiss();
+  ended(Job::look_after, "the end of the operators");
 }
 
 }  // namespace storm

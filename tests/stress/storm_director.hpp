@@ -46,7 +46,7 @@ class Director {
   using Which = std::function<bool(const Actor&)>;
 
   const std::string& draw_point(Job job);
-  void start(Actor& actor, bool harmed, bool alone = false);
+  void start(Actor& actor, bool harmed, bool alone = false, bool steady = false);
   void bury(Actor& actor);
   void kill(Actor& actor);
   /// Those that have ended are buried and, where wanted, started again.
@@ -59,12 +59,13 @@ class Director {
   /// Keeps all others running until there is nothing that `which` holds for.
   void await_end(const Which& which, const char* what);
   void await(const std::function<bool()>& condition, const char* what);
+  void end_in_full_work();
   void look_for_progress();
   [[noreturn]] void hung(const char* what) const;
 
   Dice dice_;
   std::vector<std::unique_ptr<Party>> parties_;
-  std::vector<std::string> points_, held_points_, relay_points_;
+  std::vector<std::string> points_, held_points_, relay_points_, hand_over_points_;
   std::vector<Actor> actors_;
   std::uint32_t next_life_ = 1;
   Tally tally_;

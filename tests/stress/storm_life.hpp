@@ -19,9 +19,10 @@ struct Board {
   std::atomic<std::uint32_t> next_id{0};
   std::atomic<std::uint32_t> limit{UINT32_MAX};  // no block begins behind it
   std::atomic<bool> stop{false};                 // producers
-  std::atomic<bool> over{false};  // operators: without them a full lane may stay full
-  std::atomic<bool> steady_works{false};
-  std::atomic<bool> lull{false};  // no puts for now: consumers grow hungry
+  std::atomic<bool> over{false};          // operators: without them a full lane may stay full
+  std::atomic<bool> steady_works{false};  // the relay that is never killed
+  std::atomic<int> steady_producers{0};   // so many have attached
+  std::atomic<bool> lull{false};          // no puts for now: consumers grow hungry
   std::array<std::atomic<bool>, kMostSlots> writing{};
 };
 

@@ -5,8 +5,6 @@
 
 namespace storm {
 
-inline constexpr int kRelays = 8;
-
 class RelayLife {
  public:
   RelayLife(const Place& in, const Place& out, const Life& life)
@@ -104,7 +102,7 @@ class Line : public Party {
   std::vector<Post> posts() const override {
     std::vector<Post> posts(kProducers, {Job::produce, false});
     posts.push_back({Job::relay, true});
-    posts.insert(posts.end(), kRelays - 1, {Job::relay, false});
+    posts.insert(posts.end(), kConsumers - 1, {Job::relay, false});
     posts.insert(posts.end(), kConsumers, {Job::consume, false});
     return posts;
   }
@@ -126,10 +124,8 @@ class Line : public Party {
   }
   void lull(bool) override {}
   void stop_producers() override { in_.board->stop = true; }
-  void allow_more() override {
-    in_.board->limit = in_.board->next_id + static_cast<std::uint32_t>(10 * in_.options().capacity);
-    in_.board->stop = false;
-  }
+  void allow_more(unsigned times) override { in_.allow_more(times); }
+  int attached() const override { return in_.board->steady_producers; }
   bool ready() const override { return in_.board->steady_works; }
   bool quiet() override { return in_.quiet() && out_.quiet() && in_.quiet(); }
   void close_input() override { in_.queue().close(); }

@@ -11,6 +11,9 @@
 
 namespace storm {
 
+inline constexpr int kProducers = 8;
+inline constexpr int kConsumers = 8;  // and relays
+
 enum class Job : std::uint8_t { produce, relay, consume, look_after };
 
 struct Post {
@@ -43,12 +46,16 @@ class Party {
   /// Whether those whom nobody kills are at work.
   virtual bool ready() const { return true; }
   virtual void stop_producers() = 0;
-  /// One more producer may put ten times what the queue holds.
-  virtual void allow_more() = 0;
+  /// Producers may put so many times what the queue holds.
+  virtual void allow_more(unsigned times) = 0;
+  /// Steady producers that have attached so far.
+  virtual int attached() const = 0;
   /// Nothing queued, nothing in hand.
   virtual bool quiet() = 0;
   virtual void close_input() = 0;
   virtual void close_output() = 0;
+  /// Operators may go.
+  virtual void dismiss() {}
   /// Everybody has ended: what is parked is noted, the dead are repaired, the book is read.
   virtual std::vector<Account> judge() = 0;
   /// Entries of the histories so far: what stands still is stuck.

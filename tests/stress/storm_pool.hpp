@@ -14,9 +14,6 @@
 
 namespace storm {
 
-inline constexpr int kProducers = 8;
-inline constexpr int kConsumers = 8;
-
 /// A queue, its history and its board.
 template <class T>
 class Hall {
@@ -34,6 +31,10 @@ class Hall {
   bool quiet() const {
     const iq::Stats stats = queue_->stats();
     return stats.queued == 0 && stats.in_hand == 0;
+  }
+  void allow_more(unsigned times) const {
+    board->limit = board->next_id + times * static_cast<std::uint32_t>(options_.capacity);
+    board->stop = false;
   }
   std::string describe() const { return name_ + ":\n" + faults::describe(*spy_); }
 
@@ -120,17 +121,12 @@ class Pool : public Party {
   }
   void lull(bool now) override { hall_.board->lull = now; }
   void stop_producers() override { hall_.board->stop = true; }
-  void allow_more() override {
-    hall_.board->limit =
-        hall_.board->next_id + static_cast<std::uint32_t>(10 * hall_.options().capacity);
-    hall_.board->stop = false;
-  }
+  void allow_more(unsigned times) override { hall_.allow_more(times); }
+  int attached() const override { return hall_.board->steady_producers; }
   bool quiet() override { return hall_.quiet(); }
-  void close_input() override {
-    hall_.board->over = true;
-    hall_.queue().close();
-  }
+  void close_input() override { hall_.queue().close(); }
   void close_output() override {}
+  void dismiss() override { hall_.board->over = true; }
   std::vector<Account> judge() override {
     std::vector<Account> accounts;
     accounts.push_back(hall_.judge(

@@ -21,6 +21,10 @@ class ProducerLife {
       : place_(place), life_(life), dice_(life.seed), scribe_(*place.history, life.number) {}
 
   void run() {
+    if (life_.steady) {
+      iq::IterableQueue<T> queue(iq::open_only, place_.name);
+      return session(queue);
+    }
     while (goes_on()) {
       iq::IterableQueue<T> queue(iq::open_only, place_.name);
       for (auto sessions = 1 + dice_.below(4); sessions > 0 && goes_on(); --sessions)
@@ -38,7 +42,8 @@ class ProducerLife {
     scribe_.attaching(Role::producer);
     iq::Producer<T> producer = queue.get_producer();
     scribe_.attached();
-    const auto blocks = 1 + dice_.below(life_.restless ? 3 : 200);
+    if (life_.steady) ++place_.board->steady_producers;
+    const auto blocks = life_.steady ? UINT32_MAX : 1 + dice_.below(life_.restless ? 3 : 200);
     for (auto n = blocks; n > 0 && goes_on(); --n) {
       put_block(producer);
       while (place_.board->lull && goes_on()) std::this_thread::sleep_for(200us);

@@ -75,6 +75,7 @@ class Judge {
       case Kind::parked: park(event, item); break;
       case Kind::attaching:
         lives_[event.who].role = static_cast<Role>(event.detail);
+        if (lives_[event.who].role == Role::consumer) alone_ = UINT32_MAX;
         [[fallthrough]];
       case Kind::attached:
       case Kind::detaching:

@@ -218,4 +218,20 @@ TEST_CASE("Verdict: the order of one producer at one consumer") {
     CHECK(complains(told, "item 9, at "));
     CHECK(complains(told, "comes after item 10, to the only consumer"));
   }
+  SUBCASE("... which it is no longer when another one has come") {
+    told.gets.alone();
+    Scribe fresh(told.history, kOther + 2);
+    fresh.attaching(Role::producer);
+    fresh.drew(8, 4);
+    told.other.attaching(Role::consumer);
+    for (std::uint32_t id = 0; id < 6; ++id) pass(told.gets, id);
+    fresh.returned(8);
+    pass(told.other, 8);
+    for (const std::uint32_t id : {10U, 11U, 9U}) {
+      fresh.returned(id);
+      pass(told.gets, id);
+    }
+    told.gets.ended(false);
+    CHECK(content(told, {.taken_over = 1}));
+  }
 }
