@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <thread>
 #include <vector>
 
 #include "iq/iq.hpp"
@@ -173,6 +174,7 @@ class ConsumerLife {
 
   // Now and then some work, so that deaths find items in hand and batches half done.
   void work(std::uint32_t id) const {
+    if (life_.slow) return std::this_thread::sleep_for(500us);
     const auto now = std::chrono::steady_clock::now;
     const auto until = now() + (id % 1999 == 0 ? 2000us : id % 32 == 0 ? 30us : 0us);
     while (now() < until) {

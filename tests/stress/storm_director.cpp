@@ -61,13 +61,14 @@ const std::string& Director::draw_point(Job job) {
   return from[dice_.below(static_cast<std::uint32_t>(from.size()))];
 }
 
-void Director::start(Actor& actor, bool harmed, bool alone, bool steady) {
+void Director::start(Actor& actor, bool harmed, Manner manner) {
   Life life{.number = next_life_++,
             .slot = actor.slot,
             .seed = std::uint64_t{dice_.below(UINT32_MAX)} << 32 | dice_.below(UINT32_MAX)};
   actor.party->colour(life, dice_);
-  life.alone = alone;
-  life.steady = actor.immune || steady;
+  life.alone = manner == Manner::alone;
+  life.steady = actor.immune || manner == Manner::steady;
+  life.slow = manner == Manner::slow;
   const bool armed = harmed && !actor.immune && !dice_.one_in(3);
   const std::string& point = draw_point(actor.job);
   const int nth = static_cast<int>(1 + dice_.below(dice_.one_in(2) ? 3 : 300));
@@ -274,7 +275,9 @@ void Director::finish() {
         bool& done = started[static_cast<std::size_t>(job)];
         if (actor.party != party.get() || actor.job != job || done) continue;
         done = true;
-        if (!actor.runs) start(actor, false, job == Job::consume);
+        if (!actor.runs) {
+          start(actor, false, job == Job::consume ? Manner::alone : Manner::usual);
+        }
       }
     }
   }
@@ -284,19 +287,23 @@ void Director::finish() {
   end_in_full_work();
 }
 
-// The queues are closed while everybody works: nobody may be told the end too early.
+// The queues are closed while everybody works, and half of those that have something in hand are
+// stopped for a while: nobody may be told the end too early.
 void Director::end_in_full_work() {
   const auto ended = [&](Job job, const char* what) {
     await_end([job](const Actor& actor) { return actor.job == job; }, what);
   };
-  for (const auto& party : parties_) party->allow_more(100);
+  for (const auto& party : parties_) party->allow_more(20);
   for (Actor& actor : actors_) {
-    if (!actor.runs) start(actor, false, false, actor.job == Job::produce);
+    if (!actor.runs) start(actor, false, actor.job == Job::produce ? Manner::steady : Manner::slow);
   }
   const auto all_attached = [](const auto& party) { return party->attached() == kProducers; };
   await([&] { return std::ranges::all_of(parties_, all_attached); }, "a place for each producer");
   for (const auto& party : parties_) party->close_input();
   ended(Job::produce, "the end of the last producers");
+  for (std::size_t i = 0; i < actors_.size(); i += 2) actors_[i].child.kill(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));  // the others grow hungry meanwhile
+  continue_all();
   ended(Job::relay, "the end of the relays");
   for (const auto& party : parties_) party->close_output();
   ended(Job::consume, "the end of the stream");

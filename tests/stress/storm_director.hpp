@@ -43,10 +43,11 @@ class Director {
     bool runs = false;
     std::optional<iqtest::SteadyTime> stopped_until{};
   };
+  enum class Manner : std::uint8_t { usual, alone, steady, slow };
   using Which = std::function<bool(const Actor&)>;
 
   const std::string& draw_point(Job job);
-  void start(Actor& actor, bool harmed, bool alone = false, bool steady = false);
+  void start(Actor& actor, bool harmed, Manner manner = Manner::usual);
   void bury(Actor& actor);
   void kill(Actor& actor);
   /// Those that have ended are buried and, where wanted, started again.

@@ -41,6 +41,7 @@ struct Life {
   bool restless = false;        // leaves and comes back all the time
   bool steady = false;          // keeps its endpoints
   std::uint32_t give_back = 0;  // one of so many is given back; 0: none
+  bool slow = false;            // nearly always has something in hand
   bool alone = false;           // the only consumer, unharmed
 };
 
