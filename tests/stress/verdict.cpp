@@ -61,7 +61,9 @@ class Judge {
         ++verdict_.returned;
         break;
       case Kind::delivered: deliver(event, item); break;
-      case Kind::finishing: item.finishing = item.held && item.holder == event.who; break;
+      case Kind::finishing:
+        if (item.held && item.holder == event.who) in_work(item, false);
+        break;
       case Kind::acknowledged:
         let_go(event, item, "acknowledged");
         item.done = true;
@@ -84,6 +86,11 @@ class Judge {
       case Kind::relayed: lives_[event.who].stands = event.kind; break;
       case Kind::ended:
         ++verdict_.ends;
+        if (in_work_ != 0) {
+          complain(life(event.who) + " was told the end with " + std::to_string(in_work_) +
+                       " items in work",
+                   0);
+        }
         (event.detail != 0 ? told_ : not_told_) = true;
         break;
       case Kind::torn:
@@ -101,6 +108,12 @@ class Judge {
       items_[id].producer = event.who;
       items_[id].producer_session = event.session;
     }
+  }
+
+  void in_work(ItemRecord& item, bool now) {
+    in_work_ += now;
+    in_work_ -= item.in_work;
+    item.in_work = now;
   }
 
   static void blame(ItemRecord& item) {
@@ -122,7 +135,7 @@ class Judge {
     item.holder = event.who;
     item.holder_session = event.session;
     item.holder_detail = event.detail;
-    item.finishing = false;
+    in_work(item, true);
     ++lives_[event.who].in_hand;
   }
 
@@ -172,6 +185,7 @@ class Judge {
                event.item);
       return;
     }
+    in_work(item, false);
     item.held = false;
     --lives_[event.who].in_hand;
   }
@@ -190,6 +204,7 @@ class Judge {
     item.parked = true;
     item.deliveries = std::max(item.deliveries, event.deliveries);
     if (item.held) blame(item);
+    in_work(item, false);
     item.held = false;
   }
 
@@ -246,7 +261,7 @@ class Judge {
     LifeRecord& holder = lives_[item.holder];
     if (!holder.died) {
       complain("still held by " + life(item.holder), id);
-    } else if (!item.finishing || (item.holder_detail != kFurther && ++holder.vanished > 1)) {
+    } else if (item.in_work || (item.holder_detail != kFurther && ++holder.vanished > 1)) {
       ++verdict_.lost;
       complain("lost with " + life(item.holder), id);
     }
@@ -270,6 +285,7 @@ class Judge {
   std::vector<ItemRecord> items_;
   Orders orders_;
   std::uint32_t alone_ = UINT32_MAX;
+  std::uint64_t in_work_ = 0;  // items in somebody's hands who has not said that it is done
   bool told_ = false, not_told_ = false;
   bool maybe_told_ = false, must_tell_ = false;  // by who died as what
 };

@@ -123,6 +123,21 @@ TEST_CASE("Verdict: the end of the stream") {
     told.pass(2, 1);
     CHECK(complains(told, "delivered after somebody was told the end"));
   }
+  SUBCASE("too early for an item that somebody works on") {
+    told.puts.returned(2);
+    told.gets.delivered(2, 3, 1);
+    told.other.ended(false);
+    told.gets.acknowledged(2);
+    CHECK(complains(told, "life 3 was told the end with 1 items in work"));
+  }
+  SUBCASE("in time for one whose acknowledgement is not written down yet") {
+    told.puts.returned(2);
+    told.gets.delivered(2, 3, 1);
+    told.gets.finishing(2);
+    told.other.ended(false);
+    told.gets.acknowledged(2);
+    CHECK(content(told));
+  }
   SUBCASE("a death is kept from a consumer") {
     told.puts.died();
     told.gets.ended(true);

@@ -29,7 +29,7 @@ struct ItemRecord {
   std::uint8_t least = 1;       // what the next count must be
   std::uint8_t causes = 0;      // known deaths and returns
   std::uint8_t holder_detail = 0;
-  bool drawn = false, returned = false, held = false, finishing = false, ever = false, done = false,
+  bool drawn = false, returned = false, held = false, in_work = false, ever = false, done = false,
        parked = false;
 };
 
