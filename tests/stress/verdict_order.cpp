@@ -138,6 +138,11 @@ TEST_CASE("Verdict: the end of the stream") {
     told.gets.acknowledged(2);
     CHECK(content(told));
   }
+}
+
+TEST_CASE("Verdict: a producer's death, and who is told of it") {
+  Book told;
+  told.pass(0, 2);
   SUBCASE("a death is kept from a consumer") {
     told.puts.died();
     told.gets.ended(true);
