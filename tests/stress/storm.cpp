@@ -68,7 +68,7 @@ struct Sum {
               << static_cast<std::uint64_t>(static_cast<double>(returned) / seconds) << " items/s, "
               << parked << " parked, " << tally.mid_write << " deaths in mid-write\n  " << lost
               << " lost, " << torn << " torn, " << hung << " hung, " << doubled << " doubled for "
-              << holder_deaths << " deaths\n";
+              << holder_deaths << " deaths (get_some and leases: several in hand)\n";
   }
 };
 
