@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "faults/relay_line.hpp"
+#include "shm/attachment.hpp"
 
 using namespace faults;
 
@@ -250,4 +251,40 @@ TEST_CASE("Relay: a repairer that is slower than the end of the input takes noth
   CHECK(slow.wait().ok());
   iqtest::Child nobody = iqtest::spawn([] {});
   line.finish(nobody);
+}
+
+// The process that repairs has never seen the output, and its name is gone: nobody can say whether
+// the outputs were published, so nothing is decided rather than something twice.
+TEST_CASE("Relay: a repairer that cannot reach the output leaves the input undecided") {
+  const std::string input = iqtest::temp_name("in"), output = iqtest::temp_name("out");
+  iqtest::Child relay = iqtest::spawn([&] {
+    iq::IterableQueue<Input> in(iq::create_only, input, options(iq::OnProducerDeath::end));
+    iq::IterableQueue<Output> out(iq::create_only, output, options(iq::OnProducerDeath::end));
+    auto source = in.get_producer();
+    source.put({1, text_of(1)});
+    auto consumer = in.get_consumer();
+    auto producer = out.get_producer();
+    iqtest::kill_at("relay_committed");
+    iq::relay(consumer, producer, [](const Input& item) { return Output{item.id, 0, item.text}; });
+  });
+  REQUIRE(relay.wait().signal == SIGKILL);
+  const auto segment = iq::detail::Segment::open_named(input);
+  const auto consumers = [&] {
+    return iq::detail::count_registered(*segment, iq::detail::Role::consumer);
+  };
+  SUBCASE("its name is gone: the dead relay stays as it is") {
+    REQUIRE(iq::remove(output));
+    iq::detail::sweep(*segment, 0, iq::detail::kMaxEndpoints);
+    CHECK(consumers() == 1);
+    iq::detail::sweep(*segment, 0, iq::detail::kMaxEndpoints);
+    CHECK(consumers() == 1);
+  }
+  SUBCASE("it is reached through its name: the input was finished") {
+    iq::detail::sweep(*segment, 0, iq::detail::kMaxEndpoints);
+    CHECK(consumers() == 0);
+    iq::IterableQueue<Input> in(iq::open_only, input);
+    CHECK(in.stats().queued == 0);
+    CHECK(iq::remove(output));
+  }
+  CHECK(iq::remove(input));
 }

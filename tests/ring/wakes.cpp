@@ -37,6 +37,15 @@ void show_what_nobody_can_take(Party& party) {
   party.lane().control->tail.store(std::uint64_t{1} << 40);
 }
 
+/// Whether `chosen` gets nothing. Who has been hungry for 5 ms, on a machine that is busy, may
+/// seize even that: then it is finished, and false.
+bool finds_nothing(Eater& chosen) {
+  if (!chosen.take()) return true;
+  do chosen.ring.release(Leave::acknowledge);
+  while (chosen.take());
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("wake: who was chosen and leaves without an item passes the wake on, once") {
@@ -51,15 +60,17 @@ TEST_CASE("wake: who was chosen and leaves without an item passes the wake on, o
     if (!sleep_and_be_chosen(party, chosen, other)) continue;
     asleep.withdraw();  // so that the put wakes nobody
     show_what_nobody_can_take(party);
-    ConsumerSleep again(*party.segment, other.ring.attachment().index());
-    CHECK_FALSE(chosen.take());
-    CHECK(chosen.status == iq::Status::empty);
-    CHECK_FALSE(announced(party, other));
+    {
+      ConsumerSleep again(*party.segment, other.ring.attachment().index());
+      if (!finds_nothing(chosen)) continue;
+      CHECK(chosen.status == iq::Status::empty);
+      CHECK_FALSE(announced(party, other));
+    }
+    ConsumerSleep still(*party.segment, other.ring.attachment().index());
+    if (!finds_nothing(chosen)) continue;
+    CHECK(announced(party, other));  // nothing was owed any more
     break;
   }
-  ConsumerSleep asleep(*party.segment, other.ring.attachment().index());
-  CHECK_FALSE(chosen.take());
-  CHECK(announced(party, other));  // nothing was owed any more
 }
 
 TEST_CASE("wake: who was chosen and takes the item owes nothing") {
@@ -75,12 +86,12 @@ TEST_CASE("wake: who was chosen and takes the item owes nothing") {
     party.put(7, 1);
     CHECK(chosen.take() == 7);
     chosen.ring.release(Leave::acknowledge);
+    show_what_nobody_can_take(party);
+    ConsumerSleep again(*party.segment, other.ring.attachment().index());
+    if (!finds_nothing(chosen)) continue;
+    CHECK(announced(party, other));
     break;
   }
-  show_what_nobody_can_take(party);
-  ConsumerSleep asleep(*party.segment, other.ring.attachment().index());
-  CHECK_FALSE(chosen.take());
-  CHECK(announced(party, other));
 }
 
 TEST_CASE(
