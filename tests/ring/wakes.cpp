@@ -1,6 +1,7 @@
 // The passing on of a wake, step by step in one process.
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <thread>
 
 #include "ring/party.hpp"
@@ -42,26 +43,35 @@ void show_what_nobody_can_take(Party& party) {
 }  // namespace
 
 TEST_CASE("wake: who was chosen and leaves without an item passes the wake on, once") {
-  Party party(8);
-  Eater chosen(party.segment);
-  Eater other(party.segment);
-  CHECK_FALSE(chosen.take());  // knows the lane from here on
-  REQUIRE(chosen.ring.attachment().index() < other.ring.attachment().index());
   for (int tries = 0;; ++tries) {
     REQUIRE(tries < 100);
-    ConsumerSleep asleep(*party.segment, other.ring.attachment().index());
-    if (!sleep_and_be_chosen(party, chosen, other)) continue;
-    asleep.withdraw();  // so that the put wakes nobody
+    Party party(8);
+    Eater chosen(party.segment);
+    Eater other(party.segment);
+    const std::int64_t hungry_since = now_ns();
+    CHECK_FALSE(chosen.take());  // knows the lane from here on
+    REQUIRE(chosen.ring.attachment().index() < other.ring.attachment().index());
+    {
+      ConsumerSleep asleep(*party.segment, other.ring.attachment().index());
+      if (!sleep_and_be_chosen(party, chosen, other)) continue;
+      asleep.withdraw();  // so that the put wakes nobody
+    }
     show_what_nobody_can_take(party);
-    ConsumerSleep again(*party.segment, other.ring.attachment().index());
-    CHECK_FALSE(chosen.take());
+    std::optional<ConsumerSleep> asleep;
+    asleep.emplace(*party.segment, other.ring.attachment().index());
+    const bool took = chosen.take().has_value();
+    // On a busy machine it has been hungry for so long that it may seize what was not stamped.
+    if (now_ns() - hungry_since >= kSeizeAfterNs) continue;
+    CHECK_FALSE(took);
     CHECK(chosen.status == iq::Status::empty);
     CHECK_FALSE(announced(party, other));
-    break;
+    asleep.emplace(*party.segment, other.ring.attachment().index());
+    const bool took_again = chosen.take().has_value();
+    if (now_ns() - hungry_since >= kSeizeAfterNs) continue;
+    CHECK_FALSE(took_again);
+    CHECK(announced(party, other));  // nothing was owed any more
+    return;
   }
-  ConsumerSleep asleep(*party.segment, other.ring.attachment().index());
-  CHECK_FALSE(chosen.take());
-  CHECK(announced(party, other));  // nothing was owed any more
 }
 
 TEST_CASE("wake: who was chosen and takes the item owes nothing") {
