@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <list>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,7 +33,7 @@ TEST_CASE("Threads: stop, by two at a time, ends every wait with the text of one
     std::atomic<int> told{0};
     std::atomic<int> at_work{0};
     {
-      std::vector<std::jthread> threads;
+      std::list<std::jthread> threads;
       for (int i = 0; i < 2; ++i) {
         threads.emplace_back([&, producer = queue.get_producer()]() mutable {
           ++at_work;
@@ -68,7 +69,7 @@ TEST_CASE("Threads: a producer that fails is told to every consumer, after all i
     std::atomic<int> got{0};
     std::atomic<int> told{0};
     {
-      std::vector<std::jthread> threads;
+      std::list<std::jthread> threads;
       for (int i = 0; i < 2; ++i) {
         threads.emplace_back([&, producer = queue.get_producer()]() mutable {
           try {
@@ -107,7 +108,7 @@ TEST_CASE("Threads: items are parked, listed, put again and finished, each of th
   std::vector<std::atomic<int>> refused(kItems), finished(kItems);
   std::atomic<int> done{0};
   {
-    std::vector<std::jthread> threads;
+    std::list<std::jthread> threads;
     for (int i = 0; i < 2; ++i) {
       threads.emplace_back([&, i, producer = queue.get_producer()]() mutable {
         for (int n = i; n < kItems; n += 2) {
@@ -155,7 +156,7 @@ TEST_CASE("Threads: what a slow consumer has not started is taken over, each ite
   std::uint64_t put = 0;
   std::vector<std::atomic<int>> finished(kMost);
   {
-    std::vector<std::jthread> threads;
+    std::list<std::jthread> threads;
     threads.emplace_back([&, producer = queue.get_producer()]() mutable {
       while (put < kMost && queue.stats().taken_over < kTimes) producer.put(put++);
     });
@@ -192,7 +193,7 @@ TEST_CASE("Threads: three relays between two queues hand each item over once") {
   iq::IterableQueue<std::string> out({.capacity = 32, .bytes_per_producer = 512});
   std::vector<std::atomic<int>> finished(kItems);
   {
-    std::vector<std::jthread> threads;
+    std::list<std::jthread> threads;
     threads.emplace_back([producer = in.get_producer()]() mutable {
       for (int n = 0; n < kItems; ++n) producer.put(n);
     });
@@ -223,7 +224,7 @@ TEST_CASE("Threads: endpoints and queue objects come and go, nothing is lost") {
                                        {.capacity = 64, .bytes_per_producer = 4096});
   std::atomic<int> sum{0};
   {
-    std::vector<std::jthread> threads;
+    std::list<std::jthread> threads;
     for (int i = 0; i < 3; ++i) {
       threads.emplace_back([&] {
         for (int round = 0; round < kRounds; ++round) {

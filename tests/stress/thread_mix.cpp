@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -126,7 +127,7 @@ class Mix {
     {
       const std::jthread looking([this] { look(); });
       const std::jthread ending([this] { end_leases(); });
-      std::vector<std::jthread> threads;
+      std::list<std::jthread> threads;
       for (std::uint32_t p = 0; p < kProducers; ++p) {
         threads.emplace_back(
             [this, p, own = queue_.get_producer()]() mutable { produce(std::move(own), p); });
