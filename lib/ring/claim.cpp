@@ -107,6 +107,7 @@ bool ConsumerRing::claim_from(const LaneView& lane, std::uint32_t want) {
     std::uint64_t old = lane.stamp(begin).load(std::memory_order_acquire);
     if (!is_unstamped(old, lane.lap(begin))) continue;  // seized
     const std::uint64_t leased = pack_stamp(lane.lap(begin), items, tag(), StampState::leased);
+    IQ_KILL_POINT(claim_before_stamp);
     // T3, P10, I2: never tried again when it fails, since then the batch was seized.
     if (!lane.stamp(begin).compare_exchange_strong(old, leased, std::memory_order_acq_rel)) {
       continue;

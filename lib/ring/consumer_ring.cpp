@@ -58,9 +58,11 @@ void ConsumerCore::require_usable() const {
   }
 }
 
+// Whatever a stranger wrote into the cursor, what is in hand lies within the batch.
 Position ConsumerCore::position() const noexcept {
   const Position seen = line_->cursor.load(std::memory_order_relaxed) & ~kInHand;
-  return std::clamp(seen, begin_, std::max(begin_, end_));
+  const Position last = std::max(begin_ + in_hand_count_, end_) - in_hand_count_;
+  return std::clamp(seen, begin_, last);
 }
 
 Status ConsumerCore::next(std::int64_t deadline_ns) {
@@ -155,7 +157,8 @@ void ConsumerRing::shrink_to(Position position, std::uint64_t word) noexcept {
   if (limit_tag(word) != 0 && limit_tag(word) != tag() && end_ - begin_ > 1) {
     end = begin_ + Stamp::unpack(lane_.stamp(begin_).load(std::memory_order_acquire)).k;
   }
-  end_ = std::clamp(end, std::max(position, begin_ + 1), std::max(end_, begin_ + 1));
+  const Position least = std::max(position + in_hand_count_, begin_ + 1);
+  end_ = std::clamp(end, least, std::max(end_, least));
 }
 
 void ConsumerRing::finish_batch() noexcept {

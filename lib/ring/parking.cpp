@@ -8,6 +8,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
 #include <cstring>
 #include <vector>
 
@@ -31,12 +34,28 @@ struct Origin {
   std::uint32_t deliveries;
 };
 
-/// Where the entry's item came from. Nonsense when the entry is just being written.
-Origin origin_of(const LaneView& parking, Position position) noexcept {
-  Origin origin{0, kMaxLanes, 0};
-  const auto bytes = encoded_payload(parking, position);
-  if (bytes && bytes->size() >= sizeof origin) std::memcpy(&origin, bytes->data(), sizeof origin);
-  return origin;
+/// What is counted without the lock is written and read by words, which do not tear.
+using Word = std::uint64_t;
+static_assert(sizeof(SlotHeader) == sizeof(Word) && sizeof(Origin) == 2 * sizeof(Word));
+
+std::atomic_ref<Word> word_at(std::byte* place) noexcept {
+  return std::atomic_ref<Word>(*reinterpret_cast<Word*>(place));
+}
+
+/// Where the entry's item came from, without the lock. Nonsense when it is just being written.
+Origin glance(const LaneView& parking, Position position) noexcept {
+  std::byte* const slot = parking.slot(position);
+  const auto header = std::bit_cast<SlotHeader>(word_at(slot).load(std::memory_order_relaxed));
+  const Word at = word_at(slot + kSlotHeaderBytes).load(std::memory_order_relaxed);
+  const Word offset = at & (parking.ring_bytes - 1);
+  if (header.in_ring == 0 || at % sizeof(Origin) != 0 ||
+      offset > parking.ring_bytes - sizeof(Origin)) {
+    return {0, kMaxLanes, 0};
+  }
+  const std::array words{
+      word_at(parking.ring + offset).load(std::memory_order_relaxed),
+      word_at(parking.ring + offset + sizeof(Word)).load(std::memory_order_relaxed)};
+  return std::bit_cast<Origin>(words);
 }
 
 bool is_parked_in_place(const Segment& segment, const Origin& origin) noexcept {
@@ -85,7 +104,9 @@ class ParkingLane {
     if (tail_ - head_ > lane_.slot_count()) head_ = tail_;  // overwritten by a stranger
     while (head_ != tail_ && is_done(lane_, head_)) ++head_;
     lane_.control->head.store(head_, std::memory_order_release);
-    if (!ring_.adopt(lane_, head_, tail_)) head_ = tail_;
+    if (ring_.adopt(lane_, head_, tail_)) return;
+    head_ = tail_;  // overwritten: what is there is lost, and the ring begins anew
+    ring_.adopt(lane_, head_, tail_);
   }
 
   bool contains(std::uint32_t lane, Position position) const noexcept {
@@ -102,11 +123,14 @@ class ParkingLane {
     const auto at = ring_.find(bytes);
     if (!at) return false;
     const SlotHeader header{static_cast<std::uint32_t>(bytes), 1};
-    std::memcpy(lane_.slot(tail_), &header, sizeof header);
-    std::memcpy(lane_.slot(tail_) + kSlotHeaderBytes, &*at, sizeof *at);
-    const Origin origin{item.position, item.lane, item.deliveries};
-    std::byte* to = lane_.ring + (*at & (lane_.ring_bytes - 1));
-    std::memcpy(to, &origin, sizeof origin);
+    std::byte* const slot = lane_.slot(tail_);
+    word_at(slot).store(std::bit_cast<Word>(header), std::memory_order_relaxed);
+    word_at(slot + kSlotHeaderBytes).store(*at, std::memory_order_relaxed);
+    const auto origin =
+        std::bit_cast<std::array<Word, 2>>(Origin{item.position, item.lane, item.deliveries});
+    std::byte* const to = lane_.ring + (*at & (lane_.ring_bytes - 1));
+    word_at(to).store(origin[0], std::memory_order_relaxed);
+    word_at(to + sizeof(Word)).store(origin[1], std::memory_order_relaxed);
     // Empty and null where the item's slot points outside its lane.
     std::ranges::copy(item.payload, to + sizeof origin);
     IQ_KILL_POINT(park_before_publish);
@@ -233,7 +257,7 @@ std::uint64_t count_parked(const Segment& segment) noexcept {
   const Position head = parking.control->head.load(std::memory_order_acquire);
   if (tail - head <= parking.slot_count()) {  // the area has pages only once something was parked
     for (Position p = head; p != tail; ++p) {
-      count += !is_done(parking, p) && !is_parked_in_place(segment, origin_of(parking, p));
+      count += !is_done(parking, p) && !is_parked_in_place(segment, glance(parking, p));
     }
   }
   for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {

@@ -186,6 +186,7 @@ void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) {
   const std::uint32_t ticket =
       segment().sleep_word(attachment_.index()).word.load(std::memory_order_seq_cst);
   Shared<std::uint64_t>& room_wait = lane_.control->room_wait;
+  IQ_KILL_POINT(room_before_announce);
   // W2: announced, fenced, and only then looked at again.
   room_wait.store(head_ + 1, std::memory_order_seq_cst);
   IQ_KILL_POINT(room_after_announce);

@@ -105,6 +105,7 @@ void raise(Shared<std::uint64_t>& word) noexcept {
 void raise_attention(Segment& segment, const LaneView& lane) noexcept {
   IQ_KILL_POINT(attention_before);
   raise(lane.control->attention);  // P11: after the orphan, before the queue's word
+  IQ_KILL_POINT(attention_between);
   raise(segment.control().attention);
 }
 

@@ -24,6 +24,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <utility>
 
@@ -35,6 +36,10 @@ namespace {
 
 constexpr std::size_t kPinBytes = 4096;
 constexpr std::size_t kThreadStackBytes = 128 * 1024;
+
+/// The kernel orders what one holder did before what the next one does. Between threads of a
+/// process the language wants to be told: giving up a lock releases, getting one acquires.
+constinit std::atomic<std::uint64_t> locks_given_up{0};
 
 /// One attempt: what to lock, and what came of it.
 struct Attempt {
@@ -163,7 +168,9 @@ PinnedLock& PinnedLock::operator=(PinnedLock&& other) noexcept {
 void PinnedLock::release() noexcept {
   void* pin = std::exchange(pin_, nullptr);
   // In a forked child the mapping is not there, and its address may be in use by something else.
-  if (pin != nullptr && generation_ == process_generation()) ::munmap(pin, kPinBytes);
+  if (pin == nullptr || generation_ != process_generation()) return;
+  locks_given_up.fetch_add(1, std::memory_order_release);
+  ::munmap(pin, kPinBytes);
 }
 
 std::optional<PinnedLock> PinnedLock::try_lock(const LockFile& file, std::uint64_t offset,
@@ -192,6 +199,7 @@ std::optional<PinnedLock> PinnedLock::try_lock(const LockFile& file, std::uint64
     throw_errno(attempt.failed_call, what, attempt.error);
   }
   PinnedLock lock(attempt.pin);
+  (void)locks_given_up.load(std::memory_order_acquire);
   if (attempt.exposed && probe_lock(file, offset, length) != Held::yes) {
     throw CannotProbe(fmt::format("{}: a lock was taken and is not there. Another thread closes "
                                   "descriptors that it did not open, and no thread apart could be "

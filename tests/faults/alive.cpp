@@ -1,12 +1,15 @@
 // Who is alive: stopped and slow processes, zombies, namespaces. A false "dead" would double items,
-// a false "alive" would keep them for ever.
+// a false "alive" would keep them for ever. IQ_STOPPED_S: how long the worst of them is stopped.
 #include <doctest/doctest.h>
 
 #include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "faults/stage.hpp"
+#include "iq/inspect.hpp"
 
 using namespace faults;
 
@@ -99,6 +102,85 @@ TEST_CASE("Alive: a stopped repairer is not overtaken, others work, it finishes 
   finish(stage);
   judge(stage);
   CHECK(stage.ledger->delivered[0] == 2);
+}
+
+namespace {
+
+constexpr std::uint32_t kPassing = kMaxItems - 1;  // of items that nobody books
+
+double worst_stop_s() {
+  const char* text = std::getenv("IQ_STOPPED_S");
+  return text == nullptr ? kStoppedS : std::atof(text);
+}
+
+/// Items pass from a lane to a consumer of their own, lap after lap. Returns how many.
+std::uint64_t pass_items(S& stage, double seconds) {
+  auto producer = stage.queue.get_producer();
+  auto consumer = stage.queue.get_consumer();
+  std::uint64_t passed = 0;
+  const auto deadline = iqtest::deadline_in(seconds);
+  while (std::chrono::steady_clock::now() < deadline) {
+    iqtest::require(producer.put_for(make<Text>(kPassing), kBound) == iq::Status::ok, "room");
+    const auto item = consumer.get_for(kBound);
+    iqtest::require(item && whole(*item), "an item comes, whole");
+    if (item->id != kPassing) stage.ledger->receive(S::kSurvivor, *item, consumer.deliveries());
+    passed += item->id == kPassing;
+  }
+  producer.close();
+  while (const auto item = consumer.get_for(50ms)) passed += item->id == kPassing;
+  return passed;
+}
+
+}  // namespace
+
+// Its own item is 3, and it repairs who had 0 to 2: it has just written the second of three stamps.
+TEST_CASE("Alive: stopped with a lease in the middle of a repair it is never taken for dead") {
+  iqtest::limit_seconds(worst_stop_s() + 30);
+  S stage("both", options());
+  stage.put(0, 4);
+  iqtest::Gate ready;
+  const int dead = stage.help([&](S& s, int slot) {
+    RawConsumer consumer(s.name);
+    s.take_batch(consumer, slot, 3);
+    ready.post();
+    for (;;) ::pause();
+  });
+  ready.wait();
+  const int worst = stage.help([&](S& s, int slot) {
+    RawConsumer consumer(s.name);
+    s.take_batch(consumer, slot, 1);
+    ready.post();
+    iqtest::kill_at("repair_after_stamp", 2, iqtest::KillAction::stop);
+    while (!s.sweep()) {
+    }
+    s.sweep();
+    while (consumer.take(1)) s.note_in_hand(consumer, slot);
+  });
+  ready.wait();
+  stage.kill_helper(dead);
+  stage.await_stopped(worst);
+  stage.sweep();
+  const auto repaired = stage.queue.stats().repaired;
+  stage.put(4, 12);  // all of its lane: from here on there is no room behind what it holds
+
+  CHECK(pass_items(stage, worst_stop_s()) > 1000);
+  CHECK(nobody_is_repaired(stage, 0.1));
+  CHECK(stage.queue.stats().repaired == repaired);
+  CHECK(stage.producer.try_put(make<Text>(kPassing)) == iq::Status::full);
+  for (std::uint32_t id = 0; id < 16; ++id) {
+    CHECK(stage.ledger->delivered[id] == (id == 1 || id == 2 ? 0 : 1));
+  }
+  const iq::Inspection seen = iq::inspect(stage.name);
+  const auto pid = static_cast<int>(stage.helper(worst).pid());
+  CHECK(std::ranges::count_if(seen.endpoints, [&](const iq::EndpointInfo& each) {
+          return each.pid == pid && each.alive == iq::Alive::yes && each.stopped;
+        }) == 2);
+
+  stage.helper(worst).cont();
+  finish(stage);
+  judge(stage);
+  CHECK(stage.ledger->delivered[0] == 2);
+  for (std::uint32_t id = 1; id < 16; ++id) CHECK(stage.ledger->delivered[id] == 1);
 }
 
 TEST_CASE("Alive: a slow consumer is never evicted and the others get the rest") {

@@ -57,45 +57,95 @@ void check_one_queue(const std::string& name, Race& race) {
   CHECK(queue.stats().producers == *race.opened);
 }
 
-void race_with(const std::string& name, iqtest::Child& creator, bool held, unsigned kill_after) {
-  Race race;
+std::vector<iqtest::Child> openers_and_a_cleaner(const std::string& name, Race& race) {
   std::vector<iqtest::Child> others;
   for (std::uint32_t id = 0; id < kOpeners; ++id) {
     others.push_back(iqtest::spawn([&, id] { open_and_put(name, race, id); }));
   }
   others.push_back(iqtest::spawn([&] { clean_up(name, race); }));
   race.go.set();
-  if (held) {
-    REQUIRE(iqtest::wait_until([&] { return race.answered() >= kill_after; }));
-    creator.kill_and_wait();
-  }
-  REQUIRE(iqtest::wait_until([&] { return race.answered() == kOpeners; }));
+  return others;
+}
+
+void check_all_meet(const std::string& name, Race& race, std::vector<iqtest::Child>& others) {
   CHECK(*race.opened > 0);
   check_one_queue(name, race);
   race.leave.set();
   for (iqtest::Child& other : others) CHECK(other.wait().ok());
 }
 
+void race_with(const std::string& name, iqtest::Child& creator, int kill_after) {
+  Race race;
+  std::vector<iqtest::Child> others = openers_and_a_cleaner(name, race);
+  if (kill_after >= 0) {
+    const auto enough = static_cast<unsigned>(kill_after);
+    REQUIRE(iqtest::wait_until([&] { return race.answered() >= enough; }));
+    creator.kill_and_wait();
+  }
+  REQUIRE(iqtest::wait_until([&] { return race.answered() == kOpeners; }));
+  check_all_meet(name, race, others);
+}
+
 }  // namespace
+
+TEST_CASE("Creation: these are all of its steps") {
+  iqtest::Child creator = iqtest::spawn([] {
+    Queue queue(iq::create_only, iqtest::temp_name("steps"));
+    std::vector<std::string> steps(std::begin(kStepsOfACreator), std::end(kStepsOfACreator));
+    std::ranges::sort(steps);
+    iqtest::require(iqtest::kill_points_seen() == steps, "killed at each of them, and no other");
+    queue.close();
+  });
+  CHECK(creator.wait().ok());
+}
 
 TEST_CASE("Creation: killed at any step, eight openers and a cleaner meet in one queue") {
   iqtest::limit_seconds(60);
   for (const char* step : kStepsOfACreator) {
-    for (const bool held : {true, false}) {
+    // How many of the others are through when it is killed; -1: it races with them.
+    for (const int kill_after : {0, 1, 5, 8, -1, -1, -1}) {
+      const bool held = kill_after >= 0;
       INFO(step, held ? ", held there" : "");
       const std::string name = iqtest::temp_name("creation");
-      // Held: it stands at the step while the others race. Otherwise it races with them.
       iqtest::Child creator = iqtest::spawn([&] {
         iqtest::kill_at(step, 1, held ? iqtest::KillAction::stop : iqtest::KillAction::kill);
         Queue queue(iq::open_or_create, name);
         for (;;) ::pause();
       });
       if (held) REQUIRE(iqtest::stopped(creator.pid()));
-      race_with(name, creator, held, static_cast<unsigned>(std::string_view(step).size()) % 5);
+      race_with(name, creator, kill_after);
       if (!held) CHECK(creator.kill_and_wait().signal == SIGKILL);
       CHECK(iq::remove_unattached(name) != iq::Removal::in_use);  // the cleaner may have been first
       CHECK_FALSE(iq::detail::look_at_name(name));
     }
+  }
+}
+
+TEST_CASE("Creation: stopped at any step, who is late joins those who were faster, or is told") {
+  for (const char* step : kStepsOfACreator) {
+    INFO(step);
+    const std::string name = iqtest::temp_name("creation");
+    Race race;
+    iqtest::Child late = iqtest::spawn([&] {
+      iqtest::kill_at(step, 1, iqtest::KillAction::stop);
+      try {
+        Queue queue(iq::open_or_create, name);
+        auto producer = queue.get_producer();
+        producer.put(make<Fixed>(kOpeners));
+        ++*race.opened;
+        race.leave.wait();
+      } catch (const iq::Busy&) {  // it was stopped for longer than its second
+        ++*race.busy;
+      }
+    });
+    REQUIRE(iqtest::stopped(late.pid()));
+    std::vector<iqtest::Child> others = openers_and_a_cleaner(name, race);
+    REQUIRE(iqtest::wait_until([&] { return race.answered() == kOpeners; }));
+    late.cont();
+    REQUIRE(iqtest::wait_until([&] { return race.answered() == kOpeners + 1; }));
+    others.push_back(std::move(late));
+    check_all_meet(name, race, others);
+    CHECK(iq::remove_unattached(name) != iq::Removal::in_use);
   }
 }
 

@@ -194,8 +194,8 @@ class Line {
   iq::IterableQueue<Output>& out() { return *out_; }
   void close_in() { in_->close(); }
   void drain_in() {
+    auto consumer = in_->get_consumer();  // before the close: the source may be in a put
     in_->close();
-    auto consumer = in_->get_consumer();
     while (consumer.get_for(5s)) {
     }
     iqtest::require(source_.wait().ok(), "the source ends");

@@ -32,6 +32,9 @@ inline iq::Options small_queue(std::uint64_t capacity, std::uint32_t max_deliver
   return {.capacity = capacity, .bytes_per_producer = 2048, .max_deliveries = max_deliveries};
 }
 
+/// For who waits on a victim: one that is run instruction by instruction takes its time.
+inline constexpr double kVictimPatienceS = 60;
+
 /// Lets a helper that stops at a kill point go on, or ends it where it did not come so far because
 /// the victim had died before.
 inline void go_on_or_end(const iqtest::Child& helper) {
@@ -50,7 +53,8 @@ void drain_when_full(Stage<T>& stage) {
     auto consumer = queue.get_consumer();
     while (!s.victim_ended.is_set()) {
       const auto wanted = [&] { return s.producer_waits() || s.victim_ended.is_set(); };
-      iqtest::require(iqtest::wait_until(wanted), "the victim waits for room or ends");
+      iqtest::require(iqtest::wait_until(wanted, kVictimPatienceS),
+                      "the victim waits for room or ends");
       if (!s.victim_ended.is_set()) s.consume(consumer, slot, 1);
     }
     s.consume(consumer, slot, UINT32_MAX);

@@ -1,8 +1,10 @@
 // Time: deadlines are kept on the monotonic clock, whatever signals come and whatever else a clock
 // of the process may show.
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -53,7 +55,22 @@ void takes(std::chrono::milliseconds wanted, const char* what, F&& call) {
 constexpr int CLONE_NEWTIME = 0x80;
 #endif
 
+std::atomic<bool> clock_is_set_all_the_time{false};
+std::atomic<unsigned> steps{0};
+
 }  // namespace
+
+// As if somebody set the wall clock again and again, to a day before or behind: setting the real
+// one would trouble every process of the machine.
+extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  static const auto real =
+      reinterpret_cast<int (*)(clockid_t, timespec*)>(::dlsym(RTLD_NEXT, "clock_gettime"));
+  const int result = real(clock, time);
+  if (clock == CLOCK_REALTIME && clock_is_set_all_the_time) {
+    time->tv_sec += ++steps % 2 == 0 ? 86'400 : -86'400;
+  }
+  return result;
+}
 
 TEST_CASE("Time: in a storm of signals deadlines are kept, with SA_RESTART and without") {
   for (const int flags : {0, SA_RESTART}) {
@@ -112,6 +129,29 @@ TEST_CASE("Time: creating and attaching come through a storm of signals") {
       consumer.ack();
       queue.close();
     }
+  });
+  CHECK(child.wait().ok());
+}
+
+TEST_CASE("Time: a wall clock that is set back and forth moves no deadline") {
+  iqtest::Child child = iqtest::spawn([] {
+    clock_is_set_all_the_time = true;
+    const auto now = std::chrono::system_clock::now();
+    require(std::chrono::abs(std::chrono::system_clock::now() - now) > 40h, "it is set");
+    Queue empty;
+    Queue full({.capacity = 1});
+    auto consumer = empty.get_consumer();
+    auto producer = full.get_producer();
+    producer.put(1);
+    takes(200ms, "get_for", [&] {
+      require(consumer.get_for(200ms).status() == iq::Status::timeout, "nothing comes");
+    });
+    takes(200ms, "get_until", [&] {
+      require(consumer.get_until(Clock::now() + 200ms).status() == iq::Status::timeout,
+              "nothing comes");
+    });
+    takes(200ms, "put_for",
+          [&] { require(producer.put_for(2, 200ms) == iq::Status::timeout, "there is no room"); });
   });
   CHECK(child.wait().ok());
 }

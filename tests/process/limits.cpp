@@ -174,6 +174,38 @@ TEST_CASE("Limits: a memory group that is too small: an error or the kernel's ki
   queue.close();
 }
 
+TEST_CASE(
+    "Limits: killed by its memory group with an item in hand: that one comes again, counted") {
+  const MemoryGroup group(64u << 20);
+  if (!group) iqtest::skip("no memory control group to be had");
+  const std::string name = iqtest::temp_name("group");
+  Texts queue(iq::create_only, name, {.capacity = 8});
+  auto producer = queue.get_producer();
+  producer.put("in hand");
+  iqtest::Gate holds;
+  iqtest::Child child = iqtest::spawn([&] {
+    group.enter();
+    Texts own(iq::open_only, name);
+    auto consumer = own.get_consumer();
+    require(consumer.get() == "in hand", "the item comes");
+    holds.post();
+    std::vector<std::string> too_much;
+    for (;;) too_much.emplace_back(1 << 20, 'x');
+  });
+  holds.wait();
+  producer.put("behind it");
+  auto consumer = queue.get_consumer();
+  CHECK(child.wait().signal == SIGKILL);  // the kernel's
+  for (int n = 0; n < 2; ++n) {
+    const auto item = consumer.get_for(5s);
+    REQUIRE(item);
+    CHECK(consumer.deliveries() == (*item == "in hand" ? 2 : 1));
+  }
+  producer.close();
+  queue.close();
+  CHECK(consumer.get_for(5s).status() == iq::Status::done);
+}
+
 TEST_CASE("Limits: a queue's memory is left out of core dumps, named and anonymous") {
   const std::string name = iqtest::temp_name("dump");
   Texts named(iq::create_only, name);

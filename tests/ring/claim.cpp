@@ -122,3 +122,21 @@ TEST_CASE("claim: a stamp of garbage in the lane's middle costs no time-out and 
   }
   CHECK(f.consumer.next(deadline_after(5ms)) != Status::done);
 }
+
+TEST_CASE("claim: a cursor that a stranger wrote does not stretch the batch beyond its claim") {
+  for (const std::uint64_t cursor :
+       {UINT64_MAX, kInHand | 3, kInHand | 2, std::uint64_t{1} << 40}) {
+    for (const bool steps : {false, true}) {
+      Fixture f(16);
+      for (std::uint64_t i = 0; i < 8; ++i) f.put(i);
+      REQUIRE(f.consumer.next_for(2, kNow) == Status::ok);  // [0, 2)
+      f.segment->endpoint(f.consumer.attachment().index()).cursor.store(cursor);
+      if (!steps) f.consumer.release(Leave::acknowledge);
+      REQUIRE(f.consumer.next(kNow) == Status::ok);  // of another batch: that one was over
+      const Stamp first = Stamp::unpack(f.lane().stamp(0).load());
+      CHECK(first.state == StampState::done);
+      CHECK(first.k == 2);
+      CHECK(f.in_hand() == 2);
+    }
+  }
+}

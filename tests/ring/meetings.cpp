@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstring>
 #include <set>
 #include <string>
@@ -89,6 +90,35 @@ TEST_CASE("steal: a batch that is finished is left alone, whatever its owner ann
   CHECK_FALSE(thief.take());
 }
 
+TEST_CASE("steal: an owner that has come past the place keeps what it is at") {
+  Party party(16);
+  Eater owner(party.segment);
+  Eater thief(party.segment);
+  party.put(0, 8);
+  REQUIRE(owner.take(8) == 0);
+  const Sight seen = look(party, owner, 0);
+  for (Number n = 1; n < 6; ++n) REQUIRE(owner.take() == n);
+  CHECK_FALSE(thief.ring.steal(party.lane(), seen.lease, seen.limit, 4));
+  std::set<Number> rest;
+  CHECK(drain({&owner, &thief}, rest) == 2);
+  CHECK(rest == std::set<Number>{6, 7});
+}
+
+// The thief's stamp is there before the owner knows that its batch is shorter.
+TEST_CASE("give back: what a thief has by now is not given back") {
+  Party party(16);
+  Eater owner(party.segment);
+  Eater thief(party.segment);
+  party.put(0, 8);
+  REQUIRE(owner.take(8) == 0);
+  const Sight seen = look(party, owner, 0);
+  REQUIRE(thief.ring.steal(party.lane(), seen.lease, seen.limit, 4));
+  owner.ring.release(Leave::give_back);
+  CHECK(party.stamp(4).state == StampState::leased);
+  CHECK(party.stamp(4).owner == thief.ring.tag());
+  CHECK(party.stamp(4).k == 4);
+}
+
 // What that leaves behind is a limit that is no place in the owner's batch.
 // Limits of batches in two lanes must not read alike: the word of a late thief would hide that
 // another one has the tail of the batch, and both would hand it out.
@@ -152,6 +182,41 @@ TEST_CASE("take-over: what a stopped thief has confirmed is not hidden by its ow
     if (rest.size() == 4) break;
   }
   CHECK(rest == std::set<Number>{4, 5, 6, 7});
+}
+
+// A busy consumer finds orphans by the attention that was raised for them, not by being hungry.
+TEST_CASE("attention: what is given back comes before what is new") {
+  Party party(16);
+  Eater giver(party.segment);
+  Eater busy(party.segment);
+  party.put(0, 4);
+  REQUIRE(giver.take() == 0);
+  giver.ring.release(Leave::give_back);
+  CHECK(busy.take() == 0);
+}
+
+TEST_CASE("attention: what a seizer freed behind its item comes before what is new") {
+  Party party(16);
+  Eater seizer(party.segment);
+  Eater busy(party.segment);
+  party.put(0, 4);
+  party.lane().control->claim.store(2);  // as of a claimer that was stopped before its stamp
+  REQUIRE(seizer.ring.seize(party.lane(), 0, 2));
+  CHECK(busy.take() == 1);
+}
+
+TEST_CASE("attention: what a dead consumer had comes before what is new") {
+  Party party(16);
+  Eater busy(party.segment);
+  party.put(0, 4);
+  iqtest::Child dead = iqtest::spawn([&] {
+    Eater eater(party.segment);
+    iqtest::require(eater.take() == 0, "the first one");
+    ::raise(SIGKILL);
+  });
+  REQUIRE(dead.wait().signal == SIGKILL);
+  REQUIRE(sweep(*party.segment, 0, kMaxEndpoints) == 1);
+  CHECK(busy.take() == 0);
 }
 
 TEST_CASE("idle: a consumer with nothing in hand holds up neither items nor room nor the end") {

@@ -1,9 +1,11 @@
-// The passing on of a wake, step by step in one process.
+// Who wakes whom, and the passing on of a wake, step by step in one process.
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <thread>
 
 #include "ring/party.hpp"
+#include "ring/tend.hpp"
 #include "ring/wait.hpp"
 #include "support/process.hpp"
 
@@ -29,14 +31,19 @@ bool sleep_and_be_chosen(Party& party, Eater& chosen, const Eater& other) {
   return in_time && announced(party, other);
 }
 
-/// An orphan that can be seen and not be had: the position before it is claimed and not stamped.
+/// Work that can be seen and not be had, however long somebody has been hungry: a tail that cannot
+/// be true.
 void show_what_nobody_can_take(Party& party) {
-  party.put(0, 2);
-  const LaneView lane = party.lane();
-  const Position second = lane.control->tail.load() - 1;
-  lane.control->claim.store(second + 1);
-  lane.stamp(second).store(pack_stamp(lane.lap(second), 0, 0, StampState::orphan));
-  raise_attention(*party.segment, lane);
+  party.lane().control->tail.store(std::uint64_t{1} << 40);
+}
+
+/// Whether `chosen` gets nothing. Who has been hungry for 5 ms, on a machine that is busy, may
+/// seize even that: then it is finished, and false.
+bool finds_nothing(Eater& chosen) {
+  if (!chosen.take()) return true;
+  do chosen.ring.release(Leave::acknowledge);
+  while (chosen.take());
+  return false;
 }
 
 }  // namespace
@@ -53,15 +60,17 @@ TEST_CASE("wake: who was chosen and leaves without an item passes the wake on, o
     if (!sleep_and_be_chosen(party, chosen, other)) continue;
     asleep.withdraw();  // so that the put wakes nobody
     show_what_nobody_can_take(party);
-    ConsumerSleep again(*party.segment, other.ring.attachment().index());
-    CHECK_FALSE(chosen.take());
-    CHECK(chosen.status == iq::Status::empty);
-    CHECK_FALSE(announced(party, other));
+    {
+      ConsumerSleep again(*party.segment, other.ring.attachment().index());
+      if (!finds_nothing(chosen)) continue;
+      CHECK(chosen.status == iq::Status::empty);
+      CHECK_FALSE(announced(party, other));
+    }
+    ConsumerSleep still(*party.segment, other.ring.attachment().index());
+    if (!finds_nothing(chosen)) continue;
+    CHECK(announced(party, other));  // nothing was owed any more
     break;
   }
-  ConsumerSleep asleep(*party.segment, other.ring.attachment().index());
-  CHECK_FALSE(chosen.take());
-  CHECK(announced(party, other));  // nothing was owed any more
 }
 
 TEST_CASE("wake: who was chosen and takes the item owes nothing") {
@@ -77,10 +86,79 @@ TEST_CASE("wake: who was chosen and takes the item owes nothing") {
     party.put(7, 1);
     CHECK(chosen.take() == 7);
     chosen.ring.release(Leave::acknowledge);
+    show_what_nobody_can_take(party);
+    ConsumerSleep again(*party.segment, other.ring.attachment().index());
+    if (!finds_nothing(chosen)) continue;
+    CHECK(announced(party, other));
     break;
   }
-  show_what_nobody_can_take(party);
-  ConsumerSleep asleep(*party.segment, other.ring.attachment().index());
-  CHECK_FALSE(chosen.take());
-  CHECK(announced(party, other));
+}
+
+TEST_CASE(
+    "wake: who takes a part of what is there wakes the next one, who takes the last does not") {
+  Party party(8);
+  Eater taker(party.segment);
+  Eater asleep(party.segment);
+  party.put(0, 2);
+  ConsumerSleep sleep(*party.segment, asleep.ring.attachment().index());
+  CHECK(taker.take() == 0);
+  CHECK_FALSE(announced(party, asleep));
+  ConsumerSleep again(*party.segment, asleep.ring.attachment().index());
+  CHECK(taker.take() == 1);
+  CHECK(announced(party, asleep));
+}
+
+TEST_CASE("wake: closing wakes everybody, consumers and who waits for room") {
+  Party party(8);
+  Eater first(party.segment);
+  Eater second(party.segment);
+  const LaneView lane = party.lane();
+  ConsumerSleep one(*party.segment, first.ring.attachment().index());
+  ConsumerSleep other(*party.segment, second.ring.attachment().index());
+  lane.control->room_wait.store(1);
+  REQUIRE(close_queue(*party.segment));
+  CHECK_FALSE(announced(party, first));
+  CHECK_FALSE(announced(party, second));
+  CHECK(lane.control->room_wait.load() == 0);
+}
+
+TEST_CASE("wake: what is given back wakes a consumer") {
+  Party party(8);
+  Eater giver(party.segment);
+  Eater asleep(party.segment);
+  party.put(0, 1);
+  REQUIRE(giver.take() == 0);
+  ConsumerSleep sleep(*party.segment, asleep.ring.attachment().index());
+  giver.ring.release(Leave::give_back);
+  CHECK_FALSE(announced(party, asleep));
+}
+
+TEST_CASE("wake: a producer is woken by who finishes the item that it waits for, and by no other") {
+  Party party(8);
+  Eater eater(party.segment);
+  party.put(0, 2);
+  Shared<std::uint64_t>& room_wait = party.lane().control->room_wait;
+  room_wait.store(2);  // for the second one
+  REQUIRE(eater.take() == 0);
+  eater.ring.release(Leave::acknowledge);
+  CHECK(room_wait.load() == 2);
+  REQUIRE(eater.take() == 1);
+  CHECK(room_wait.load() == 2);
+  eater.ring.release(Leave::acknowledge);
+  CHECK(room_wait.load() == 0);
+}
+
+TEST_CASE("wake: a repair wakes everybody") {
+  Party party(8);
+  Eater asleep(party.segment);
+  iqtest::Child dead = iqtest::spawn([&] {
+    const Eater eater(party.segment);
+    ::raise(SIGKILL);
+  });
+  REQUIRE(dead.wait().signal == SIGKILL);
+  ConsumerSleep sleep(*party.segment, asleep.ring.attachment().index());
+  party.lane().control->room_wait.store(1);
+  REQUIRE(sweep(*party.segment, 0, kMaxEndpoints) == 1);
+  CHECK_FALSE(announced(party, asleep));
+  CHECK(party.lane().control->room_wait.load() == 0);
 }

@@ -15,7 +15,7 @@
 namespace steps {
 namespace {
 
-constexpr unsigned kTaskSeconds = 60;  // a death and what follows; far more than it ever needs
+constexpr unsigned kTaskSeconds = 120;  // a death and what follows; far more than it ever needs
 constexpr std::size_t kMostEntries = 64;
 constexpr long kRunnersPerCore = 6;
 
@@ -186,7 +186,7 @@ template <class Work>
 void share_out(const std::vector<Task>& tasks, Board& board, Work work) {
   std::vector<iqtest::Child> runners;
   const long count = kRunnersPerCore * std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
-  for (long i = 0; i < count; ++i) {
+  for (long runner = 0; runner < count; ++runner) {
     runners.push_back(iqtest::spawn([&] {
       struct sigaction action {};
       action.sa_handler = [](int) {};  // no SA_RESTART: it ends waitpid()

@@ -178,7 +178,8 @@ void feed(S& stage) {
     auto producer = queue.get_producer();
     for (std::uint32_t id = 0; id < 2 && !s.victim_ended.is_set(); ++id) {
       const auto wanted = [&] { return s.sleepers() != 0 || s.victim_ended.is_set(); };
-      iqtest::require(iqtest::wait_until(wanted), "the victim sleeps or ends");
+      iqtest::require(iqtest::wait_until(wanted, faults::kVictimPatienceS),
+                      "the victim sleeps or ends");
       s.put(producer, id, 1);
     }
   });

@@ -15,8 +15,6 @@
 #include "support/state.hpp"
 #include "support/tree.hpp"
 
-extern "C" __attribute__((weak)) void __gcov_dump(void);
-
 namespace iqtest {
 namespace {
 
@@ -168,7 +166,6 @@ Child detail::spawn(int (*run)(void*), void* argument) {
     flush_all();
   } catch (...) {  // nothing of a child may return into the parent's frames
   }
-  if (__gcov_dump != nullptr) __gcov_dump();
   ::_exit(code);
 }
 

@@ -2,29 +2,17 @@
 that there is, as `folder/file.cpp` "name of the case"."""
 import re
 
+import cases
+
 TABLE = 'docs/errors.md'
 CODES = 'include/iq/error.hpp'
 
 ROW = re.compile(r'^\| `(\w+)` \|')
-TEST = re.compile(r'`([\w/]+\.cpp)` "([^"]+)" \|$')
 
 
 def codes_of(text):
     body = re.search(r'enum class Errc[^{]*\{([^}]*)\}', text)
     return re.findall(r'^\s*(\w+)\b', body[1], re.M) if body else []
-
-
-def check_test(root, number, line, say):
-    cited = TEST.search(line)
-    if not cited:
-        say(TABLE, number, 'a row without a test', 'end it with `folder/file.cpp` "name" |')
-        return
-    file = root / 'tests' / cited[1]
-    # A long name is broken into pieces in the source.
-    text = re.sub(r'"\s*\n\s*"', '', file.read_text(encoding='utf-8')) if file.exists() else ''
-    if f'"{cited[2]}"' not in text:
-        say(TABLE, number, f'tests/{cited[1]} has no case "{cited[2]}"',
-            'name the one that shows it')
 
 
 def check(root, say):
@@ -40,7 +28,8 @@ def check(root, say):
             if row[1] in rows:
                 say(TABLE, number, f'{row[1]} has a second row', 'one is enough')
             rows[row[1]] = number
-            check_test(root, number, line, say)
+            if not (line.endswith('" |') and cases.check_line(root, TABLE, number, line, say)):
+                say(TABLE, number, 'a row without a test', 'end it with `folder/file.cpp` "name" |')
     for code in codes:
         if code not in rows:
             say(TABLE, 1, f'{code} has no row', 'what, why, what to do, and the test that shows it')

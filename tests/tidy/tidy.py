@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 
+import cases
 import errors
 import labels
 from source import Source
@@ -215,6 +216,7 @@ class Tidy:
         self.check_tree()
         labels.check(self.root, self.sources, self.say)
         errors.check(self.root, self.say)
+        cases.check(self.root, self.say)
         return self.findings
 
 

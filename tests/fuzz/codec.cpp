@@ -1,0 +1,35 @@
+// Fuzz target: bytes that no encoder wrote, decoded as each type of the codec's tests. They are an
+// item, which then survives a round, or iq::Corrupt.
+#include <array>
+#include <cstdint>
+
+#include "codec/items.hpp"
+#include "iq/bytes.hpp"
+
+namespace {
+
+template <class T>
+void decode(const std::vector<std::byte>& bytes) {
+  try {
+    const T item = items::decode<T>(bytes);
+    (void)items::decode<T>(items::encode(item));
+  } catch (const iq::Corrupt&) {
+  }
+}
+
+template <class... T>
+constexpr auto decoders() {
+  return std::array{&decode<T>...};
+}
+constexpr auto kDecoders = decoders<IQ_TEST_ITEMS, iq::Bytes>();
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const auto* first = reinterpret_cast<const std::byte*>(data) + 1;
+  // A copy of exactly this size, so that a byte too many is seen.
+  const std::vector<std::byte> bytes(first, first + size - 1);
+  kDecoders[data[0] % kDecoders.size()](bytes);
+  return 0;
+}
