@@ -35,26 +35,26 @@ struct Origin {
 };
 
 /// What is counted without the lock is written and read by words, which do not tear.
-using Word = std::uint64_t;
-static_assert(sizeof(SlotHeader) == sizeof(Word) && sizeof(Origin) == 2 * sizeof(Word));
+using AreaWord = std::uint64_t;
+static_assert(sizeof(SlotHeader) == sizeof(AreaWord) && sizeof(Origin) == 2 * sizeof(AreaWord));
 
-std::atomic_ref<Word> word_at(std::byte* place) noexcept {
-  return std::atomic_ref<Word>(*reinterpret_cast<Word*>(place));
+std::atomic_ref<AreaWord> word_at(std::byte* place) noexcept {
+  return std::atomic_ref<AreaWord>(*reinterpret_cast<AreaWord*>(place));
 }
 
 /// Where the entry's item came from, without the lock. Nonsense when it is just being written.
 Origin glance(const LaneView& parking, Position position) noexcept {
   std::byte* const slot = parking.slot(position);
   const auto header = std::bit_cast<SlotHeader>(word_at(slot).load(std::memory_order_relaxed));
-  const Word at = word_at(slot + kSlotHeaderBytes).load(std::memory_order_relaxed);
-  const Word offset = at & (parking.ring_bytes - 1);
+  const AreaWord at = word_at(slot + kSlotHeaderBytes).load(std::memory_order_relaxed);
+  const AreaWord offset = at & (parking.ring_bytes - 1);
   if (header.in_ring == 0 || at % sizeof(Origin) != 0 ||
       offset > parking.ring_bytes - sizeof(Origin)) {
     return {0, kMaxLanes, 0};
   }
   const std::array words{
       word_at(parking.ring + offset).load(std::memory_order_relaxed),
-      word_at(parking.ring + offset + sizeof(Word)).load(std::memory_order_relaxed)};
+      word_at(parking.ring + offset + sizeof(AreaWord)).load(std::memory_order_relaxed)};
   return std::bit_cast<Origin>(words);
 }
 
@@ -124,13 +124,13 @@ class ParkingLane {
     if (!at) return false;
     const SlotHeader header{static_cast<std::uint32_t>(bytes), 1};
     std::byte* const slot = lane_.slot(tail_);
-    word_at(slot).store(std::bit_cast<Word>(header), std::memory_order_relaxed);
+    word_at(slot).store(std::bit_cast<AreaWord>(header), std::memory_order_relaxed);
     word_at(slot + kSlotHeaderBytes).store(*at, std::memory_order_relaxed);
     const auto origin =
-        std::bit_cast<std::array<Word, 2>>(Origin{item.position, item.lane, item.deliveries});
+        std::bit_cast<std::array<AreaWord, 2>>(Origin{item.position, item.lane, item.deliveries});
     std::byte* const to = lane_.ring + (*at & (lane_.ring_bytes - 1));
     word_at(to).store(origin[0], std::memory_order_relaxed);
-    word_at(to + sizeof(Word)).store(origin[1], std::memory_order_relaxed);
+    word_at(to + sizeof(AreaWord)).store(origin[1], std::memory_order_relaxed);
     // Empty and null where the item's slot points outside its lane.
     std::ranges::copy(item.payload, to + sizeof origin);
     IQ_KILL_POINT(park_before_publish);

@@ -1,6 +1,6 @@
 // Scenes of repair: what a killed repairer leaves half done the next one, or the one that races it,
 // completes. And scenes of the queue itself: create, close, stop, leave.
-#include "faults/scenes.hpp"
+#include "faults/situations.hpp"
 
 namespace faults {
 namespace {
@@ -46,36 +46,6 @@ void die_mid_batch_with_rivals(S& stage) {
   race_another_repairer(stage);
 }
 
-void die_with_an_orphan(S& stage) {
-  stage.put(0, 3);
-  for (int death = 0; death < 2; ++death) {
-    const int dead = stage.help([](S& s, int slot) {
-      RawConsumer consumer(s.name);
-      s.take_batch(consumer, slot, 3);
-      ::raise(SIGKILL);
-    });
-    stage.await_death(dead);
-    if (death == 0) iqtest::require(stage.sweep(), "there is a dead consumer to repair");
-  }
-}
-
-// The thief has the owner's word for half of the batch and has not told the others.
-void die_half_robbed(S& stage) {
-  stage.put(0, 8);
-  const int owner = stage.help([](S& s, int slot) {
-    RawConsumer consumer(s.name);
-    s.take_batch(consumer, slot, 8);
-    ::raise(SIGSTOP);
-  });
-  stage.await_stopped(owner);
-  const int thief = stage.help([](S& s, int slot) {
-    iqtest::kill_at("steal_after_confirm", 1, KillAction::stop);
-    s.consume_all(slot);
-  });
-  stage.await_stopped(thief);
-  stage.kill_helper(owner);
-}
-
 // As before, and the owner was about to leave: its limit is sealed.
 void die_half_robbed_and_leaving(S& stage) {
   stage.put(0, 8);
@@ -96,10 +66,6 @@ void die_half_robbed_and_leaving(S& stage) {
   stage.await_stopped(thief);
   leave.post();
   stage.await_death(owner);
-}
-
-void let_the_thief_go_on(S& stage) {
-  for (iqtest::Child& helper : stage.helpers) helper.cont();
 }
 
 void die_producing(S& stage) {
@@ -123,10 +89,9 @@ std::vector<Scene<Text>> repair_scenes() {
       {"repair batches, two at once", small_queue(16), die_mid_batch_with_rivals,
        repair_and_consume, nothing},
       {"repair single items", small_queue(16), die_with_an_orphan, repair_and_consume, nothing},
-      {"repair a robbed batch", small_queue(16), die_half_robbed, repair_and_consume,
-       let_the_thief_go_on},
+      {"repair a robbed batch", small_queue(16), die_half_robbed, repair_and_consume, awake},
       {"repair a robbed and sealed batch", small_queue(16), die_half_robbed_and_leaving,
-       repair_and_consume, let_the_thief_go_on},
+       repair_and_consume, awake},
       {"repair producers", small_queue(16), die_producing, repair_and_consume, nothing},
   };
 }

@@ -2,9 +2,18 @@
 // or pair has a use for it; and what was there before.
 #pragma once
 
+#include "faults/situations.hpp"
 #include "steps/staged.hpp"
 
 namespace steps {
+
+using faults::awake;
+using faults::die_half_robbed;
+using faults::die_with_an_orphan;
+using faults::leave_orphans;
+using faults::poison;
+using faults::stop_before_the_stamp;
+using faults::stop_in_a_batch;
 
 // producer_operations.cpp
 void get_producer(Stage<Text>& stage);
@@ -23,12 +32,7 @@ void acknowledge_by_hand(Stage<Text>& stage);
 
 // rivalry_operations.cpp
 void take_one(Stage<Text>& stage);  ///< from whoever has it, within some milliseconds
-void leave_orphans(Stage<Text>& stage);
-void stop_before_the_stamp(Stage<Text>& stage);
-void stop_in_a_batch(Stage<Text>& stage);
-void poison(Stage<Text>& stage);
 void give_back_poison(Stage<Text>& stage);
-void park_two_to_requeue(Stage<Text>& stage);
 void requeue(Stage<Text>& stage);
 
 // queue_operations.cpp
@@ -44,13 +48,9 @@ void use_the_name(Stage<Text>& stage);
 void repair(Stage<Text>& stage);
 void die_in_a_batch(Stage<Text>& stage);        ///< two finished, one in hand, three not begun
 void die_before_the_stamp(Stage<Text>& stage);  ///< three claimed
-void die_with_an_orphan(Stage<Text>& stage);    ///< an orphan of an earlier death in hand
 void die_with_leases(Stage<Text>& stage);       ///< explicit ones, one of them ended
-void die_half_robbed(Stage<Text>& stage);       ///< the thief is stopped in the midst
 void die_producing(Stage<Text>& stage);
 void die_asleep(Stage<Text>& stage);
 void die_with_a_handle(Stage<Text>& stage);
-
-void awake(Stage<Text>& stage);  ///< lets stopped helpers go on
 
 }  // namespace steps

@@ -5,7 +5,6 @@ namespace steps {
 namespace {
 
 using S = Stage<Text>;
-using iqtest::KillAction;
 
 template <class F>
 void die(S& stage, F&& f) {
@@ -16,10 +15,6 @@ void die(S& stage, F&& f) {
 }
 
 }  // namespace
-
-void awake(S& stage) {
-  for (iqtest::Child& helper : stage.helpers) helper.cont();
-}
 
 void die_in_a_batch(S& stage) {
   stage.put(0, 6);
@@ -40,18 +35,6 @@ void die_before_the_stamp(S& stage) {
   });
 }
 
-void die_with_an_orphan(S& stage) {
-  stage.put(0, 3);
-  for (int death = 0; death < 2; ++death) {
-    die(stage, [](S& s, int slot) {
-      RawConsumer consumer(s.name);
-      s.take_batch(consumer, slot, 3);
-      ::raise(SIGKILL);
-    });
-    if (death == 0) iqtest::require(stage.sweep(), "there is a dead consumer to repair");
-  }
-}
-
 void die_with_leases(S& stage) {
   stage.put(0, 6);
   stage.several_in_hand = 1;
@@ -69,22 +52,6 @@ void die_with_leases(S& stage) {
     s.ledger->given_back[id].fetch_sub(1);
     ::raise(SIGKILL);
   });
-}
-
-void die_half_robbed(S& stage) {
-  stage.put(0, 8);
-  const int owner = stage.help([](S& s, int slot) {
-    RawConsumer consumer(s.name);
-    s.take_batch(consumer, slot, 8);
-    ::raise(SIGSTOP);
-  });
-  stage.await_stopped(owner);
-  const int thief = stage.help([](S& s, int slot) {
-    iqtest::kill_at("steal_after_confirm", 1, KillAction::stop);
-    s.consume_all(slot);
-  });
-  stage.await_stopped(thief);
-  stage.kill_helper(owner);
 }
 
 void die_producing(S& stage) {

@@ -19,6 +19,7 @@ constexpr std::uint64_t kRingBytes = 4096;
 }  // namespace
 
 void SharedState::add(const void* memory, std::size_t bytes) {
+  if (bytes == 0) return;
   const auto* begin = static_cast<const std::byte*>(memory);
   ranges_.push_back({begin, {begin, begin + bytes}, {begin, begin + bytes}});
 }

@@ -22,7 +22,11 @@ namespace iqtest {
 
 /// How long a test is ready to wait for something that must happen soon. Below the limit of a
 /// case, so that the failure is told by the place that waited and not by the watchdog.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr double kPatienceS = 60;  // everything is slower, forks most of all
+#else
 inline constexpr double kPatienceS = 10;
+#endif
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 

@@ -143,6 +143,8 @@ void limit_seconds(double seconds) noexcept {
 
 int run_watched(int (*run)(int, char**), int argc, char** argv) {
   state();
+  // A shell lets its background jobs ignore these; tests send them and want them heard.
+  for (const int signal : {SIGINT, SIGQUIT}) ::signal(signal, SIG_DFL);
   install_stack_handlers();
   if (std::getenv("IQ_TEST_DIRECT") != nullptr) return run(argc, argv);  // for a debugger
   sigset_t signals;
