@@ -39,7 +39,7 @@ class Consumer<T>::Iterator {
   /// As the destructor, then as the constructor.
   Iterator& operator=(Iterator&& other) noexcept {
     if (this != &other) {
-      leave();
+      leave(owner_, state_, uncaught_);
       owner_ = std::exchange(other.owner_, nullptr);
       core_ = other.core_;
       batch_ = other.batch_;
@@ -50,7 +50,7 @@ class Consumer<T>::Iterator {
     return *this;
   }
   /// Acknowledges the item in hand; gives it back while an exception unwinds.
-  ~Iterator() { leave(); }
+  [[gnu::always_inline]] ~Iterator() { leave(owner_, state_, uncaught_); }
 
   /// The item. Requires: not at the end. Errors: as Consumer::begin().
   reference operator*() const {
@@ -150,13 +150,11 @@ class Consumer<T>::Iterator {
     return owner;
   }
 
-  void leave() noexcept {
-    if (owner_ == nullptr) return;
-    const bool unwinding = state_ == State::in_hand && std::uncaught_exceptions() > uncaught_;
-    if (state_ != State::fresh) {
-      owner_->core_release(unwinding ? detail::Leave::give_back : detail::Leave::acknowledge);
-    }
-    owner_ = nullptr;
+  // By value, and the destructor inline, for the same reason.
+  [[gnu::noinline]] static void leave(Consumer* owner, State state, int uncaught) noexcept {
+    if (owner == nullptr || state == State::fresh) return;
+    const bool unwinding = state == State::in_hand && std::uncaught_exceptions() > uncaught;
+    owner->core_release(unwinding ? detail::Leave::give_back : detail::Leave::acknowledge);
   }
 
   mutable Consumer* owner_ = nullptr;
