@@ -62,13 +62,27 @@ bool ProducerRing::refresh_room() noexcept {
 }
 
 // From here on puts find what is free now, up to the ring's end; while a stage is open, or in a
-// relay, they find nothing and are refused.
+// relay, they find nothing and are refused. Encoded items are placed one by one.
 void ProducerRing::begin_run() noexcept {
   const auto room = static_cast<std::int64_t>(head_ + lane_.capacity - tail_);
-  if (room <= 0 || staged_ != 0 || relaying_) return end_run();
+  const bool one_by_one = segment().header().in_place == 0;
+  if (room <= 0 || one_by_one || staged_ != 0 || relaying_) return end_run();
   const std::uint64_t to_end = lane_.slot_count() - (tail_ & lane_.mask());
-  run_end_ = tail_ + std::min(static_cast<std::uint64_t>(room), to_end);
-  next_slot_ = lane_.slot(tail_);
+  run_begin_ = tail_;
+  run_length_ = std::min(static_cast<std::uint64_t>(room), to_end);
+  run_ = lane_.slot(tail_);
+}
+
+// Puts within a run move the lane's tail only. A tail outside the run was written by a stranger:
+// where we stood is forgotten, and the run's items are as good as overwritten.
+void ProducerRing::read_tail() noexcept {
+  if (run_length_ == 0) return;
+  const Position seen = lane_.control->tail.load(std::memory_order_relaxed);
+  if (seen - run_begin_ <= run_length_) {
+    tail_ = seen;
+  } else {
+    control_->corrupt.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept {
@@ -203,9 +217,17 @@ Status ProducerCore::wait_for_room(std::int64_t deadline_ns) {
   auto& ring = static_cast<ProducerRing&>(*this);
   require_usable();
   require_no_stage();
+  ring.read_tail();
   std::uint64_t at = 0;
   const Status status = ring.wait_until_free(deadline_ns, kNoRingNeed, at);
   ring.begin_run();
+  return status;
+}
+
+Status ProducerCore::next_slot(std::int64_t deadline_ns, std::byte*& to) {
+  const Status status = wait_for_room(deadline_ns);
+  static_cast<ProducerRing&>(*this).end_run();
+  to = lane_.slot(tail_);
   return status;
 }
 

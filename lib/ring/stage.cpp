@@ -37,6 +37,7 @@ Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::b
   auto& ring = static_cast<ProducerRing&>(*this);
   require_usable();
   if (staged_ == lane_.capacity) ring.refuse_stage();
+  ring.read_tail();
   if (staged_ == 0 && lane_.ring_bytes != 0) ring.ring_.restart(tail_);
   const Position position = tail_ + staged_;
   Status status = Status::ok;
@@ -62,7 +63,8 @@ void ProducerCore::commit_stage() {
   drop_stage();
   require_usable();
   if ((control_->flags.load(std::memory_order_relaxed) & kStopped) != 0) raise(Status::stopped);
-  if (count != 0) publish(count);
+  if (count == 0) return;
+  publish_placed(count);
   static_cast<ProducerRing&>(*this).begin_run();
 }
 

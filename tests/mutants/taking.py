@@ -27,9 +27,8 @@ MUTANTS = [
     Mutant(
         'publish-first', 'T1, P1', 'the tail is stored before the item',
         'include/iq/producer.hpp',
-        '      Payload::write(item, to, bytes);\n    }\n    core.publish(1);\n',
-        '      core.publish(1);\n      Payload::write(item, to, bytes);\n'
-        '      return Status::ok;\n    }\n    core.publish(1);\n',
+        '      Payload::write(item, to, bytes);\n      core.publish_placed(1);\n',
+        '      core.publish_placed(1);\n      Payload::write(item, to, bytes);\n',
         'faults/deaths', 'Producer: killed between the publication and put\'s return, its item is '
         'delivered'),
     Mutant(
