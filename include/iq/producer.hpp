@@ -201,11 +201,11 @@ class Producer {
     detail::ProducerCore& core = this->core();
     if constexpr (Payload::kInPlace) {
       auto free = core.free_slots(sizeof(T));
-      while (free.count == 0) [[unlikely]] {
-          const Status status = core.wait_for_room(deadline);
-          if (status != Status::ok) return status;
-          free = core.free_slots(sizeof(T));
-        }
+      if (free.count == 0) [[unlikely]] {
+        const Status status = core.wait_for_room(deadline);
+        if (status != Status::ok) return status;
+        free = core.found_slots();
+      }
       std::memcpy(free.first, &item, sizeof(T));
       core.publish_until(free.position + 1);
     } else {
@@ -261,11 +261,11 @@ class Producer {
     detail::ProducerCore& core = this->core();
     PutAllResult result;
     while (result.accepted < items.size()) {
-      const auto free = core.free_slots(sizeof(T));
+      auto free = core.free_slots(sizeof(T));
       if (free.count == 0) [[unlikely]] {
         result.status = core.wait_for_room(deadline);
         if (result.status != Status::ok) break;
-        continue;
+        free = core.found_slots();
       }
       const std::size_t count =
           std::min<std::size_t>({free.count, kPieceItems, items.size() - result.accepted});

@@ -16,7 +16,7 @@ void append(iq::detail::ProducerCore& producer, const T& item, std::int64_t dead
   auto free = producer.free_slots(sizeof(T));
   if (free.count == 0) {
     require(producer.wait_for_room(deadline_ns) == iq::Status::ok, "there is room");
-    free = producer.free_slots(sizeof(T));
+    free = producer.found_slots();
   }
   std::memcpy(free.first, &item, sizeof(T));
   producer.publish_until(free.position + 1);

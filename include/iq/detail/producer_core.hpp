@@ -42,6 +42,9 @@ class IQ_API ProducerCore {
     return {run_ + offset * stride, run_length_ - offset, position};
   }
 
+  /// What wait_for_room() has found, also for those whose puts go on while others' are refused.
+  Free found_slots() const noexcept { return {run_, run_length_, run_begin_}; }
+
   /// Waits for a free slot. ok, or full (deadline_ns == kAtOnce), timeout, no_consumers, stopped,
   /// closed. Errors: WrongProcess, WouldDeadlock, NoSpace (parking area full), CannotProbe.
   Status wait_for_room(std::int64_t deadline_ns);
