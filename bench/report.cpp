@@ -48,9 +48,22 @@ std::string json_of(const Row& row) {
       text += fmt::format(R"(, "ratio_to_iq": {:.4g})", spread_of(row.ratios).median);
     }
   }
+  if (!row.ratios_in_place.empty()) {
+    text +=
+        fmt::format(R"(, "ratio_to_iq_in_place": {:.4g})", spread_of(row.ratios_in_place).median);
+  }
   if (row.out_of_order != 0) text += fmt::format(R"(, "out_of_order": {})", row.out_of_order);
   if (entry.limit) text += R"(, "limit": true)";
   return text + "}";
+}
+
+std::string figure(double value) {
+  if (value >= 100) return fmt::format("{:.0f}", value);
+  return fmt::format("{:.{}f}", value, value < 1 ? 3 : 2);
+}
+
+std::string ratio_of(const std::vector<double>& ratios) {
+  return ratios.empty() ? "" : fmt::format("{:.2f}", spread_of(ratios).median);
 }
 
 std::string note_of(const Row& row) {
@@ -76,26 +89,25 @@ void print_heading(const Plan& plan) {
              load[0], load[0] > 0.5 ? " (not quiet: trust ratios only)" : "");
   fmt::print("{} pairs of slices of {} ms; median (min - max)\n", plan.pairs,
              plan.slice_ns / 1'000'000);
-  fmt::print("\n{:<5} {:<5} {:<12} {:<7} {:>8} {:<18} {:>7} {:>12} {:>9} {:>8}\n", "size", "shape",
-             "peer", "mode", "ns/item", "", "M/s", "peer/iq", "probe ns", "end ms");
+  for (const std::string& peer : left_out()) fmt::print("left out: {}\n", peer);
+  fmt::print("\n{:<5} {:<5} {:<14} {:<9} {:>8} {:<20} {:>8} {:>8} {:>8} {:>9} {:>7}\n", "size",
+             "shape", "peer", "mode", "ns/item", "", "M/s", "peer/iq", "in place", "probe ns",
+             "end ms");
 }
 
 void print_rows(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
-    fmt::print("{:<5} {:<5} {:<12} {:<7} ", size_name(row.entry->bytes), shape_name(row.shape),
+    fmt::print("{:<5} {:<5} {:<14} {:<9} ", size_name(row.entry->bytes), shape_name(row.shape),
                row.entry->peer, row.entry->mode);
     if (!row.error.empty()) {
       fmt::print("{}\n", row.error);
       continue;
     }
     const Spread ns = spread_of(row.ns_per_item);
-    const std::string ratio = row.ratios.empty() ? "" : [&] {
-      const Spread all = spread_of(row.ratios);
-      return fmt::format("{:.2f}", all.median);
-    }();
-    fmt::print("{:>8.2f} {:<18} {:>7.1f} {:>12} {:>9.0f} {:>8.1f}{}\n", ns.median,
-               fmt::format("({:.2f} - {:.2f})", ns.min, ns.max), 1e3 / ns.median, ratio,
-               spread_of(row.probes).median, row.longest_end_ms, note_of(row));
+    fmt::print("{:>8} {:<20} {:>8} {:>8} {:>8} {:>9.0f} {:>7.1f}{}\n", figure(ns.median),
+               fmt::format("({} - {})", figure(ns.min), figure(ns.max)), figure(1e3 / ns.median),
+               ratio_of(row.ratios), ratio_of(row.ratios_in_place), spread_of(row.probes).median,
+               row.longest_end_ms, note_of(row));
   }
   std::fflush(stdout);
 }

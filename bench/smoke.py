@@ -7,6 +7,10 @@ import sys
 import tempfile
 
 
+PEERS = ('iq', 'boost-mq', 'posix-mq', 'pipe', 'seqpacket', 'vyukov-16', 'boost-lockfree',
+         'boost-spsc', 'python-mp', 'raw-')
+
+
 def run(program, *arguments):
     return subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=100)
@@ -31,8 +35,29 @@ def check_failure(program, peer, error):
     assert theirs['peer'] == peer and error in theirs['error'], theirs
 
 
+# A few milliseconds of every peer that needs no package of its own.
+def check_every_peer(program):
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / 'rows.json'
+        done = run(program, '--pairs', '1', '--slice-ms', '2', '--json', str(file),
+                   '8B,48B,64B,4KiB,64KiB', ','.join(PEERS), '1P1C,2P2C')
+        print(done.stdout)
+        assert done.returncode == 0, f'exit code {done.returncode}'
+        rows = json.loads(file.read_text())
+    for peer in PEERS:
+        assert any(row['peer'].startswith(peer) for row in rows), f'nothing of {peer}'
+    for row in rows:
+        assert row['ns_per_item']['median'] > 0, row
+        assert row.get('limit', False) == row['peer'].startswith('raw-'), row
+    in_place = [row['ratio_to_iq_in_place'] for row in rows if row['mode'] == 'copy'
+                and row['peer'] != 'iq']
+    assert in_place and min(in_place) > 0, in_place
+    assert any(row['mode'] == 'in_place' and 'limit' in row for row in rows), rows
+
+
 def main():
     program = sys.argv[1]
+    check_every_peer(program)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / 'rows.json'
         done = run(program, '--pairs', '2', '--slice-ms', '20', '--json', str(file),
