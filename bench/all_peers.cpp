@@ -7,6 +7,7 @@ Entries all_entries() {
   Entries entries;
   add_iq(entries);
   add_iq_bytes(entries);
+  add_iq_trips(entries);
   add_boost_message_queue(entries);
   add_posix_mq(entries);
   add_pipe(entries);
@@ -25,6 +26,7 @@ Entries all_entries() {
 #endif
   add_python(entries);
   add_raw_spsc(entries);
+  add_bare_wakes(entries);
   return entries;
 }
 

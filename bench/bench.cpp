@@ -11,19 +11,24 @@
 #include <vector>
 
 #include "compare.hpp"
+#include "measures.hpp"
 #include "report.hpp"
 
 namespace {
 
 constexpr std::string_view kUsage =
-    R"(usage: bench [--quick] [--json FILE] [--pairs N] [--slice-ms N] [FILTER ...]
+    R"(usage: bench [--quick] [--json FILE] [--plot FILE.png|svg] [--measures] [--pairs N]
+             [--slice-ms N] [FILTER ...]
 A FILTER is beginnings of names with commas between, e.g. `vyukov,moody 8B 1P1C,2P2C single`: a row
-is run when each of them fits its peer, mode, size or shape.
+is run when each of them fits its peer, mode, size or shape. Without any, --quick leaves out rows.
+--measures runs what is neither throughput nor round trip: ends after kills, attaching, memory ...
 )";
 
 struct Arguments {
   bench::Plan plan;
   std::string json;
+  std::string plot;
+  bool measures = false;
 };
 
 int number(std::string_view option, std::string_view text) {
@@ -47,6 +52,10 @@ Arguments parse(const std::vector<std::string>& words) {
       arguments.plan.slice_ns = 30'000'000;
     } else if (word == "--json") {
       arguments.json = value();
+    } else if (word == "--plot") {
+      arguments.plot = value();
+    } else if (word == "--measures") {
+      arguments.measures = true;
     } else if (word == "--pairs") {
       arguments.plan.pairs = number(word, value());
     } else if (word == "--slice-ms") {
@@ -60,19 +69,27 @@ Arguments parse(const std::vector<std::string>& words) {
   return arguments;
 }
 
-int run(const Arguments& arguments) {
-  const bench::Entries entries = bench::all_entries();
-  bench::print_heading(arguments.plan);
-  const std::vector<bench::Row> rows = bench::run_plan(entries, arguments.plan);
-  if (!arguments.json.empty()) bench::write_json(arguments.json, rows);
-  if (rows.empty()) {
+// The rest is the same for both kinds of results: a file, and 1 when something failed.
+template <class Result>
+int conclude(const Arguments& arguments, const std::vector<Result>& results) {
+  if (!arguments.json.empty()) bench::write_json(arguments.json, results);
+  if (results.empty()) {
     fmt::print(stderr, "bench: nothing fits these filters\n");
     return 1;
   }
   const auto failed =
-      std::ranges::count_if(rows, [](const auto& row) { return !row.error.empty(); });
-  if (failed != 0) fmt::print(stderr, "bench: {} of {} rows FAILED\n", failed, rows.size());
+      std::ranges::count_if(results, [](const Result& result) { return !result.error.empty(); });
+  if (failed != 0) fmt::print(stderr, "bench: {} of {} rows FAILED\n", failed, results.size());
   return failed == 0 ? 0 : 1;
+}
+
+int run(const Arguments& arguments) {
+  bench::print_heading();
+  if (arguments.measures) return conclude(arguments, bench::run_measures(arguments.plan));
+  const bench::Entries entries = bench::all_entries();
+  bench::print_table_heading(arguments.plan);
+  const std::vector<bench::Row> rows = bench::run_plan(entries, arguments.plan);
+  return conclude(arguments, rows);
 }
 
 }  // namespace

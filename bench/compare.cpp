@@ -18,7 +18,6 @@ namespace {
 constexpr std::array<Shape, 5> kShapes = {{{1, 1}, {2, 2}, {4, 4}, {1, 4}, {4, 1}}};
 constexpr std::string_view kOurs = "iq";
 
-// A filter is one or several beginnings of words, with commas between: one of them must fit.
 bool fits_filter(std::string_view filter, const std::vector<std::string>& words) {
   for (const auto part : std::views::split(filter, ',')) {
     const std::string_view beginning(part.begin(), part.end());
@@ -35,8 +34,7 @@ bool wanted(const Entry& entry, Shape shape, const Plan& plan) {
   }
   const std::vector<std::string> words = {entry.peer, entry.mode, size_name(entry.bytes),
                                           shape_name(shape)};
-  return std::ranges::all_of(plan.filters,
-                             [&](const auto& filter) { return fits_filter(filter, words); });
+  return fits(plan.filters, words);
 }
 
 bool run_once(Row& row, const Plan& plan) {
@@ -124,6 +122,11 @@ std::string size_name(std::size_t bytes) {
   if (bytes % (1 << 20) == 0) return fmt::format("{}MiB", bytes >> 20);
   if (bytes % (1 << 10) == 0) return fmt::format("{}KiB", bytes >> 10);
   return fmt::format("{}B", bytes);
+}
+
+bool fits(const std::vector<std::string>& filters, const std::vector<std::string>& words) {
+  return std::ranges::all_of(filters,
+                             [&](const auto& filter) { return fits_filter(filter, words); });
 }
 
 std::string shape_name(Shape shape) {

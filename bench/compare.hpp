@@ -34,6 +34,9 @@ struct Row {
 std::string size_name(std::size_t bytes);
 std::string shape_name(Shape shape);
 
+/// Whether each filter fits: one of its beginnings, with commas between, begins one of `words`.
+bool fits(const std::vector<std::string>& filters, const std::vector<std::string>& words);
+
 /// Runs every pair that the filters leave. A row with an error has ended there; the others go on.
 /// Progress goes to the terminal, cell by cell.
 std::vector<Row> run_plan(const Entries& entries, const Plan& plan);

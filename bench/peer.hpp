@@ -21,8 +21,9 @@ struct Shape {
   int consumers = 1;
 };
 
-inline constexpr std::size_t kBulk = 32;     ///< items per call in bulk
-inline constexpr std::size_t kLarge = 4096;  ///< from this size on it is copying that costs
+inline constexpr std::size_t kBulk = 32;       ///< items per call in bulk
+inline constexpr std::size_t kLarge = 4096;    ///< from this size on it is copying that costs
+inline constexpr std::size_t kTripBytes = 64;  ///< what goes there and back in round trips
 
 /// How many items of `bytes` peers get that want to be told: 4 MiB of them, the size that was best
 /// for most (more than a core's own cache, less than the shared one).
@@ -67,7 +68,7 @@ class Job {
 };
 
 struct SliceResult {
-  double ns_per_item = 0;             ///< of round trips: their median
+  double ns_per_item = 0;             ///< of round trips: the mean of their middle half
   double end_ms = 0;                  ///< from the last producer's end to the last consumer's
   std::uint64_t out_of_order = 0;     ///< among the items: allowed where batches were taken over
   std::vector<double> trips_ns = {};  ///< of round trips, each
@@ -100,6 +101,7 @@ std::vector<std::string> left_out();
 
 void add_iq(Entries& entries);
 void add_iq_bytes(Entries& entries);
+void add_iq_trips(Entries& entries);
 void add_boost_message_queue(Entries& entries);
 void add_posix_mq(Entries& entries);
 void add_pipe(Entries& entries);
@@ -112,5 +114,6 @@ void add_rte_ring(Entries& entries);
 void add_atomic_queue(Entries& entries);
 void add_python(Entries& entries);
 void add_raw_spsc(Entries& entries);
+void add_bare_wakes(Entries& entries);
 
 }  // namespace bench

@@ -8,7 +8,12 @@ import tempfile
 
 
 PEERS = ('iq', 'boost-mq', 'posix-mq', 'pipe', 'seqpacket', 'vyukov-16', 'boost-lockfree',
-         'boost-spsc', 'python-mp', 'raw-')
+         'boost-spsc', 'python-mp', 'raw-', 'line', 'futex')
+LIMITS = ('raw-256K', 'raw-4M', 'line', 'futex')
+MEASURES = ('kill_to_gone', 'kill_to_end', 'kill_to_redelivery', 'attach_producer',
+            'detach_consumer', 'short_lived', 'short_lived_lanes', 'short_lived_bare',
+            'idle_consumer_1', 'idle_consumer_16', 'blocked_producer', 'among_7_idle',
+            'busy_2P2C', 'memory_queue', 'memory_consumer', 'memory_producer_8B')
 
 
 def run(program, *arguments):
@@ -48,16 +53,34 @@ def check_every_peer(program):
         assert any(row['peer'].startswith(peer) for row in rows), f'nothing of {peer}'
     for row in rows:
         assert row['ns_per_item']['median'] > 0, row
-        assert row.get('limit', False) == row['peer'].startswith('raw-'), row
+        assert row.get('limit', False) == (row['peer'] in LIMITS), row
     in_place = [row['ratio_to_iq_in_place'] for row in rows if row['mode'] == 'copy'
                 and row['peer'] != 'iq']
     assert in_place and min(in_place) > 0, in_place
     assert any(row['mode'] == 'in_place' and 'limit' in row for row in rows), rows
+    for mode in ('spin', 'sleep', 'sleep_one_core'):
+        trips = [row['latency_ns'] for row in rows if row['mode'] == mode]
+        assert len(trips) >= 3, mode
+        assert all(0 < trip['p50'] <= trip['p99'] <= trip['p999'] for trip in trips), trips
+
+
+def check_measures(program):
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / 'measures.json'
+        done = run(program, '--measures', '--pairs', '1', '--slice-ms', '2', '--json', str(file),
+                   ','.join(MEASURES))
+        print(done.stdout)
+        assert done.returncode == 0, f'exit code {done.returncode}'
+        measures = {measure['measure']: measure for measure in json.loads(file.read_text())}
+    assert set(MEASURES) <= set(measures), set(MEASURES) - set(measures)
+    for measure in measures.values():
+        assert 0 <= measure['min'] <= measure['median'] <= measure['max'], measure
 
 
 def main():
     program = sys.argv[1]
     check_every_peer(program)
+    check_measures(program)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / 'rows.json'
         done = run(program, '--pairs', '2', '--slice-ms', '20', '--json', str(file),

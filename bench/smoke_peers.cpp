@@ -43,6 +43,7 @@ Entries all_entries() {
   Entries entries;
   add_iq(entries);
   add_iq_bytes(entries);
+  add_iq_trips(entries);
   add_boost_message_queue(entries);
   add_posix_mq(entries);
   add_pipe(entries);
@@ -52,6 +53,7 @@ Entries all_entries() {
   add_boost_spsc(entries);
   add_python(entries);
   add_raw_spsc(entries);
+  add_bare_wakes(entries);
   entries.push_back(entry<Broken<false>>("loses"));
   entries.push_back(entry<Broken<true>>("crashes"));
   return entries;

@@ -2,7 +2,7 @@
 // not keep the items of one producer in order: what came out of order is counted, not refused.
 #include <atomic_queue/atomic_queue.h>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -49,6 +49,7 @@ void add_atomic_queue(Entries& entries) {
     queue.ordered = false;
     entries.push_back(std::move(queue));
   });
+  add_spinning<AtomicQueue<kTripBytes>>(entries, "atomic-queue");
 }
 
 }  // namespace bench

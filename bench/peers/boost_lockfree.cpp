@@ -2,7 +2,7 @@
 // and holds them itself, so it works in shared memory, between processes.
 #include <boost/lockfree/queue.hpp>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -56,6 +56,7 @@ void add_boost_lockfree(Entries& entries) {
   for_each_size([&]<std::size_t kBytes>() {
     entries.push_back(entry<BoostLockfree<kBytes>>("boost-lockfree"));
   });
+  add_spinning<BoostLockfree<kTripBytes>>(entries, "boost-lockfree");
 }
 
 }  // namespace bench

@@ -5,7 +5,7 @@
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <string>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -72,6 +72,7 @@ void add_boost_message_queue(Entries& entries) {
   for_each(VariableSizes{}, [&]<std::size_t kBytes>() {
     entries.push_back(entry<BoostMessageQueue<kBytes>>("boost-mq", "variable"));
   });
+  add_sleeping<BoostMessageQueue<kTripBytes>>(entries, "boost-mq");
 }
 
 }  // namespace bench

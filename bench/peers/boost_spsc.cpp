@@ -2,7 +2,7 @@
 // for one producer and one consumer only.
 #include <boost/lockfree/spsc_queue.hpp>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -69,6 +69,7 @@ void add_boost_spsc(Entries& entries) {
     add_boost_spsc<kBytes, 1>(entries);
     if constexpr (kBytes < kLarge) add_boost_spsc<kBytes, kBulk>(entries);
   });
+  add_spinning<BoostSpsc<kTripBytes, 1>>(entries, "boost-spsc");
 }
 
 }  // namespace bench

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "peers/descriptors.hpp"
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -127,6 +127,7 @@ void add_pipe(Entries& entries) {
   for_each(VariableSizes{}, [&]<std::size_t kBytes>() {
     add_pipe<kBytes, Way::variable>(entries, "variable", {64, 1});
   });
+  add_sleeping<Pipe<kTripBytes, Way::single>>(entries, "pipe");
 }
 
 }  // namespace bench

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "peers/descriptors.hpp"
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -96,6 +96,7 @@ void add_posix_mq(Entries& entries) {
   for_each(VariableSizes{}, [&]<std::size_t kBytes>() {
     entries.push_back(entry<PosixMq<kBytes>>("posix-mq", "variable"));
   });
+  add_sleeping<PosixMq<kTripBytes>>(entries, "posix-mq");
 }
 
 }  // namespace bench

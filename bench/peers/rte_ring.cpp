@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -89,6 +89,7 @@ void add_rte_ring(Entries& entries) {
       entries.push_back(std::move(alone));
     }
   });
+  add_spinning<RteRing<kTripBytes, 1, RTE_RING_SYNC_MT_HTS>>(entries, "rte-hts");
 }
 
 }  // namespace bench

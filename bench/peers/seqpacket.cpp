@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "peers/descriptors.hpp"
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -76,6 +76,7 @@ void add_seqpacket(Entries& entries) {
   for_each(VariableSizes{}, [&]<std::size_t kBytes>() {
     entries.push_back(entry<Seqpacket<kBytes>>("seqpacket", "variable"));
   });
+  add_sleeping<Seqpacket<kTripBytes>>(entries, "seqpacket");
 }
 
 }  // namespace bench

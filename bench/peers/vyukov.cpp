@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -113,6 +113,7 @@ void add_vyukov(Entries& entries) {
     if constexpr (kMost > 16) add_vyukov<kBytes, 4, 16, kMost>(entries);
     if constexpr (kMost <= 16) add_vyukov<kBytes, kMost, 8>(entries);
   });
+  add_spinning<Vyukov<kTripBytes, 256>>(entries, "vyukov-256");
 }
 
 }  // namespace bench
