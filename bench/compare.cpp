@@ -16,6 +16,9 @@ namespace bench {
 namespace {
 
 constexpr std::array<Shape, 5> kShapes = {{{1, 1}, {2, 2}, {4, 4}, {1, 4}, {4, 1}}};
+// What --quick runs where nobody said what.
+constexpr std::array kQuickShapes = {"1P1C", "4P4C"};
+constexpr std::array<std::size_t, 7> kQuickSizes = {8, 64, 200, 256, 4'096, 65'536, 1'048'576};
 constexpr std::string_view kOurs = "iq";
 
 bool fits_filter(std::string_view filter, const std::vector<std::string>& words) {
@@ -30,6 +33,11 @@ bool fits_filter(std::string_view filter, const std::vector<std::string>& words)
 
 bool wanted(const Entry& entry, Shape shape, const Plan& plan) {
   if (shape.producers > entry.most.producers || shape.consumers > entry.most.consumers) {
+    return false;
+  }
+  if (plan.quick && plan.filters.empty() &&
+      (std::ranges::find(kQuickShapes, shape_name(shape)) == kQuickShapes.end() ||
+       std::ranges::find(kQuickSizes, entry.bytes) == kQuickSizes.end())) {
     return false;
   }
   const std::vector<std::string> words = {entry.peer, entry.mode, size_name(entry.bytes),

@@ -13,6 +13,7 @@ namespace bench {
 struct Plan {
   int pairs = 7;
   std::int64_t slice_ns = 150'000'000;
+  bool quick = false;  ///< without filters: two shapes, and some sizes
   std::vector<std::string> filters;
 };
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs bench-smoke for a moment and checks what it says. Usage: smoke.py BENCH-SMOKE"""
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -77,10 +78,30 @@ def check_measures(program):
         assert 0 <= measure['min'] <= measure['median'] <= measure['max'], measure
 
 
+# What gnuplot would get: it need not be there.
+def check_plot(program):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / 'gnuplot').write_text(f'#!/bin/sh\nexec cat >{folder}/script\n')
+        (folder / 'gnuplot').chmod(0o755)
+        done = subprocess.run(
+            [program, '--pairs', '1', '--slice-ms', '2', '--plot', f'{folder}/all.svg',
+             'vyukov-1024,pipe', '8B,64B', '1P1C', 'single,bulk,sleep'],
+            env={**os.environ, 'PATH': f'{folder}:{os.environ["PATH"]}'}, timeout=100)
+        assert done.returncode == 0, f'exit code {done.returncode}'
+        script = (folder / 'script').read_text()
+    assert f'set output "{folder}/all.svg"' in script, script
+    for title in ('1 producer, 1 consumer\\none by one', '1 producer, 1 consumer\\nin bulk',
+                  'round trip, sleeping, two cores', 'Vyukov ring', 'iq (this library)'):
+        assert title in script, (title, script)
+    assert run(program, '--plot', 'all.jpg').returncode == 2
+
+
 def main():
     program = sys.argv[1]
     check_every_peer(program)
     check_measures(program)
+    check_plot(program)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / 'rows.json'
         done = run(program, '--pairs', '2', '--slice-ms', '20', '--json', str(file),
