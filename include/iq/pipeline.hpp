@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "iq/detail/pipeline_core.hpp"
 #include "iq/detail/pipeline_ends.hpp"
+#include "iq/detail/pipeline_fold.hpp"
 #include "iq/detail/pipeline_reader.hpp"
 #include "iq/detail/pipeline_shape.hpp"
 #include "iq/detail/pipeline_stage.hpp"
@@ -128,6 +130,36 @@ class Pipeline : private detail::PipelineBase {
     }
   }
 
+  /// Runs the pipeline to its end and returns what `function(Acc, const T&)` makes of `first` and
+  /// all results. `first` is used exactly once. With several workers the function has to be
+  /// associative and commutative, and able to put two partial results together, unless
+  /// `.combine` does: see FoldOptions.
+  /// Errors: PipelineFailed, of a worker that was killed too: what it had folded is gone, so that
+  ///         no answer could be right; Interrupted; std::invalid_argument.
+  template <class F, class Acc>
+  Acc fold(F function, Acc first, FoldOptions<std::type_identity_t<Acc>> options = {}) {
+    if constexpr (detail::check_fold<F, Acc, T>()) {
+      using Node = detail::FoldNode<T, Acc, F>;
+      auto node = std::make_shared<Node>(std::move(function), std::move(first), options);
+      add_node(node);
+      Pipeline<Acc> partials(take_plan());
+      partials.start();
+      return node->finish([&](auto& partial) { return partials.reader_->next(partial); });
+    } else {
+      return first;
+    }
+  }
+
+  /// A stage of one worker that keeps all items and passes them on sorted: `less(const T&, const
+  /// T&)`. Items that are equal stay in the order in which they came.
+  template <class Less = std::less<>>
+  Pipeline sort(Less less = {}, const SortOptions<T>& options = {}) && {
+    if constexpr (detail::check_sort<Less, T>()) {
+      add<detail::SortNode<T, Less>>(std::move(less), options);
+    }
+    return Pipeline(take_plan());
+  }
+
   /// Starts all stages, and the results wait to be read. Errors: std::invalid_argument for options
   /// that do not fit together; Closed when it was started before; SystemError.
   void start() {
@@ -169,8 +201,11 @@ class Pipeline : private detail::PipelineBase {
 
   template <class Node, class... Args>
   void add(Args&&... args) {
+    add_node(std::make_shared<Node>(std::forward<Args>(args)...));
+  }
+  void add_node(std::shared_ptr<detail::PipeNode> node) {
     if (is_used_) detail::refuse_second_run();
-    plan_.add(std::make_shared<Node>(std::forward<Args>(args)...));
+    plan_.add(std::move(node));
   }
 
   std::unique_ptr<detail::ResultReader<T>> reader_;
@@ -250,6 +285,10 @@ class Pipeline<detail::Refused> {
   Pipeline filter(Any&&...) const;
   template <class... Any>
   Pipeline chain(Any&&...) const;
+  template <class... Any>
+  Pipeline sort(Any&&...) const;
+  template <class F, class Acc, class... Any>
+  Acc fold(F, Acc, Any&&...) const;
   template <class... Any>
   void for_each(Any&&...) const;
   void start() const;

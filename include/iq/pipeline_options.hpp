@@ -20,12 +20,9 @@ namespace iq {
 enum class RunIn : unsigned char {
   processes,  ///< each worker is a process of its own
   threads,    ///< each worker is a thread of this process: nothing is isolated, nothing restarted
-  caller,     ///< one item after the other, in the thread that reads the results
 };
 /// `iq::pipeline(iq::threads)`: workers are threads.
 inline constexpr RunIn threads = RunIn::threads;
-/// `iq::pipeline(iq::inline_mode)`: everything in the caller, for tests and debuggers.
-inline constexpr RunIn inline_mode = RunIn::caller;
 
 /// For iq::pipeline(): `iq::pipeline({.run_in = iq::threads})`.
 struct PipelineOptions {
@@ -193,6 +190,16 @@ struct FoldOptions {
   /// here. Without it each begins with its first item, and the function itself makes one of two.
   std::function<Acc(Acc, Acc)> combine{};
   std::uint64_t bytes_per_worker = 0;  ///< the largest partial result; 0: 1 MiB
+};
+
+/// For sort(). As the members of StageOptions; it has one worker.
+template <class T>
+struct SortOptions {
+  std::size_t capacity = 0;            ///< how many results may wait for the next stage; 0: 2
+  std::string name{};                  ///< for messages
+  IterableQueue<T>* in = nullptr;      ///< as of StageOptions
+  IterableQueue<T>* out = nullptr;     ///< as of StageOptions
+  std::uint64_t bytes_per_worker = 0;  ///< the largest item; 0: 1 MiB
 };
 
 /// For from().

@@ -11,6 +11,7 @@
 
 #include "iq/detail/pipeline_order.hpp"
 #include "sys/futex.hpp"
+#include "sys/kill_timer.hpp"
 
 namespace iq::detail {
 namespace {
@@ -36,6 +37,14 @@ Board::Board(std::size_t stages, std::size_t workers)
   lines_ = reinterpret_cast<WorkerLine*>(at);
   for (std::size_t i = 0; i < workers; ++i) new (&lines_[i]) WorkerLine;
 }
+
+ItemTimer::ItemTimer(std::int64_t timeout_ns) : timeout_ns_(timeout_ns) {
+  if (timeout_ns != 0) timer_ = std::make_unique<KillTimer>();
+}
+
+ItemTimer::~ItemTimer() = default;
+
+void ItemTimer::set(std::int64_t after_ns) noexcept { timer_->set(after_ns); }
 
 bool OrderWindow::await(std::uint64_t number) noexcept {
   while (number - released.load(std::memory_order_acquire) >= items) {

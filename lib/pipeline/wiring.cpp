@@ -212,6 +212,16 @@ Options Wiring::queue_options(std::size_t stage) const {
   return options;
 }
 
+void refuse_fold(const std::string& name, bool has_combine) {
+  throw std::invalid_argument(fmt::format(
+      "iq::Pipeline: stage \"{}\": {}", name,
+      has_combine
+          ? "with .combine each worker begins with Acc{}, and the start value's type has no "
+            "such value"
+          : "several workers need .combine: the function cannot put two partial results "
+            "together"));
+}
+
 void make_queue(Wiring& wiring, std::size_t stage) {
   WiredStage& mine = wiring.stages[stage];
   const Options options = wiring.queue_options(stage);

@@ -153,6 +153,10 @@ std::size_t names(const std::vector<Job>& jobs, iq::IterableQueue<Job>& queue) {
   iq::pipeline({.signals = false})
       .chain([](iq::Producer<int>& out) { out.put(1); })
       .for_each([](int) {}, {.workers = 2});
+  const auto less = [](const Job& a, const Job& b) { return a.name < b.name; };
+  bytes += iq::pipeline().from(jobs).sort(less, {.name = "by name"}).fold(
+      [](std::size_t sum, const Job& job) { return sum + job.name.size(); }, std::size_t{0},
+      {.workers = 2, .combine = std::plus<std::size_t>{}});
   auto last = iq::pipeline().from(jobs).chain([](iq::Consumer<Job>) {});
   last.join();
   return bytes;
@@ -190,6 +194,8 @@ iq::StageOptions<int, long> handled() {
 iq::EachOptions<int> each() { return {.on_error = iq::ignore}; }
 iq::ChainOptions<int, void> chained() { return {.workers = 2, .restarts = 1}; }
 static_assert(iq::PipelineOptions{.run_in = iq::threads}.signals);
+iq::FoldOptions<int> folded() { return {.workers = 2}; }
+iq::SortOptions<Job> sorted() { return {.capacity = 3}; }
 static_assert(iq::SourceOptions{.capacity = 3}.capacity == 3);
 
 #elif IQ_USES_producer

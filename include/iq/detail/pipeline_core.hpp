@@ -31,6 +31,42 @@ struct alignas(64) WorkerLine {
   }
 };
 
+/// Kills this process when an item takes longer than its stage allows: by a timer of the kernel's,
+/// so that nobody has to watch, and no other process can be hit.
+class IQ_API ItemTimer {
+ public:
+  /// Does nothing when `timeout_ns` is 0. Errors: SystemError.
+  explicit ItemTimer(std::int64_t timeout_ns);
+  ItemTimer(const ItemTimer&) = delete;
+  ItemTimer& operator=(const ItemTimer&) = delete;
+  ~ItemTimer();
+
+  /// Runs from its construction on, until somebody waits for room or it is destroyed.
+  class Running {
+   public:
+    explicit Running(ItemTimer& timer) noexcept
+        : timer_(timer.timeout_ns_ != 0 ? &timer : nullptr) {
+      if (timer_ != nullptr) timer_->set(timer_->timeout_ns_);
+    }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running() { stop(); }
+    void stop() noexcept {
+      if (timer_ != nullptr) timer_->set(0);
+      timer_ = nullptr;
+    }
+
+   private:
+    ItemTimer* timer_;
+  };
+
+ private:
+  void set(std::int64_t after_ns) noexcept;
+
+  std::int64_t timeout_ns_;
+  std::unique_ptr<class KillTimer> timer_;
+};
+
 /// How far an ordered stretch of a pipeline may be ahead of what has left it in order. The stretch
 /// begins where numbers are given out, and there alone anybody waits for it.
 struct alignas(64) OrderWindow {

@@ -117,6 +117,33 @@ consteval bool check_each() {
   }
 }
 
+template <class F, class Acc, class In>
+consteval bool check_fold() {
+  if constexpr (std::same_as<In, Refused>) {
+    return false;
+  } else {
+    constexpr bool kFits = std::is_invocable_r_v<Acc, F&, Acc, const In&>;
+    static_assert(kFits,
+                  "iq::Pipeline: the function of fold cannot be called with the start value and a "
+                  "`const In&`, an item of the stage before, or its result is no such value.");
+    if constexpr (kFits) return check_item<Acc>();
+    return kFits;
+  }
+}
+
+template <class Less, class In>
+consteval bool check_sort() {
+  if constexpr (std::same_as<In, Refused>) {
+    return false;
+  } else {
+    constexpr bool kFits = std::predicate<Less&, const In&, const In&>;
+    static_assert(kFits,
+                  "iq::Pipeline: the function of sort cannot be called with two `const In&`, items "
+                  "of the stage before, or its result is no bool.");
+    return kFits;
+  }
+}
+
 // ---- chain ----
 
 template <class Endpoint>

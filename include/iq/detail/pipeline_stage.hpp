@@ -172,6 +172,7 @@ class MapNode final : public PipeNode {
   void run(const StagePlace& place, F& function, Consumer<WireIn>& in, Producer<WireOut>& out,
            int worker) {
     WorkerLine& line = place.lines[worker];
+    ItemTimer timer(traits.timeout_ns);
     relay(in, out, [&](const WireIn& wire, Emit<WireOut>& emit) {
       std::uint64_t number = 0;
       if constexpr (kIsNumbered<WireIn>)
@@ -179,8 +180,10 @@ class MapNode final : public PipeNode {
       else
         number = place_in_lane(in.item_id());
       line.begin(number);
+      ItemTimer::Running running(timer);
       bool is_empty = true;
       auto put = [&](Out&& result) {
+        running.stop();
         if constexpr (kIsNumbered<WireOut>) {
           if (!is_empty && place.keeps_order) refuse_second_result();
           is_empty = false;
@@ -195,6 +198,7 @@ class MapNode final : public PipeNode {
         work_(function, wire, put);
       }
       if constexpr (kIsNumbered<WireOut>) {
+        running.stop();
         if (is_empty && place.keeps_order) emit(WireOut::gap(number));
       }
       line.finish();
@@ -233,6 +237,7 @@ class EachNode final : public PipeNode {
 
   template <class WireIn>
   void run(WorkerLine& line, F& function, Consumer<WireIn>& in) {
+    ItemTimer timer(traits.timeout_ns);
     for (const WireIn& wire : in) {
       if constexpr (kIsNumbered<WireIn>) {
         line.begin(wire.number());
@@ -241,6 +246,7 @@ class EachNode final : public PipeNode {
         line.begin(place_in_lane(in.item_id()));
       }
       const In& item = value_of<In>(wire);
+      const ItemTimer::Running running(timer);
       attempt(
           retries_, [&] { static_cast<void>(function(item)); },
           [&](const std::exception_ptr& error) {
