@@ -31,19 +31,25 @@ namespace detail {
 /// What a pipeline of any type is: described, then run once.
 class IQ_API PipelineBase {
  public:
-  PipelineBase() = default;
-  explicit PipelineBase(PipelinePlan plan) noexcept : plan_(std::move(plan)) {}
+  explicit PipelineBase(PipelinePlan plan) noexcept;
+  PipelineBase(PipelineBase&&) noexcept;
+  PipelineBase& operator=(PipelineBase&&) noexcept;
+  ~PipelineBase();
 
  protected:
   /// Errors: Closed when it was run already.
   PipelinePlan take_plan();
-  PipelineRun& start_run();
-  /// Waits for the end; also when nothing was started so far.
+  /// Starts it; in the caller, with `results` at its end. The run; null in the caller.
+  PipelineRun* start_run(InlineNext results);
+  /// Waits for the end, and brings it about where everything is in the caller.
   void finish_run();
 
   PipelinePlan plan_;
   std::unique_ptr<PipelineRun> run_;
+  std::unique_ptr<InlineSource> inline_;  ///< refers to the plan
   bool is_used_ = false;
+
+  bool has_results() const noexcept;
 };
 
 }  // namespace detail
@@ -125,7 +131,7 @@ class Pipeline : private detail::PipelineBase {
   void for_each(F function, EachOptions<T> options = {}) {
     if constexpr (detail::check_each<F, T>()) {
       add<detail::EachNode<T, F>>(std::move(function), options);
-      start_run();
+      start_run(nullptr);
       finish_run();
     }
   }
@@ -163,8 +169,12 @@ class Pipeline : private detail::PipelineBase {
   /// Starts all stages, and the results wait to be read. Errors: std::invalid_argument for options
   /// that do not fit together; Closed when it was started before; SystemError.
   void start() {
-    detail::PipelineRun& run = start_run();
-    if (run.results() != nullptr) reader_ = detail::read_results<T>(run);
+    auto here = std::make_shared<detail::InlineResults<T>>();
+    if (detail::PipelineRun* run = start_run(here)) {
+      if (run->results() != nullptr) reader_ = detail::read_results<T>(*run);
+    } else if (has_results()) {
+      reader_ = std::make_unique<detail::InlineReader<T>>(*inline_, std::move(here));
+    }
   }
 
   /// Waits for the end, starting it if need be, and drops the results that nobody has read. Returns
@@ -262,9 +272,12 @@ template <>
 class Pipeline<void> : private detail::PipelineBase {
  public:
   /// Starts all stages. Errors: as Pipeline<T>::start().
-  void start() { start_run(); }
+  void start() { start_run(nullptr); }
   /// Waits for the end, starting it if need be. Errors: PipelineFailed; Interrupted.
-  void join() { finish_run(); }
+  void join() {
+    if (!is_used_) start();
+    finish_run();
+  }
 
  private:
   template <class>

@@ -20,9 +20,12 @@ namespace iq {
 enum class RunIn : unsigned char {
   processes,  ///< each worker is a process of its own
   threads,    ///< each worker is a thread of this process: nothing is isolated, nothing restarted
+  caller,     ///< one item after the other, in the thread that reads the results
 };
 /// `iq::pipeline(iq::threads)`: workers are threads.
 inline constexpr RunIn threads = RunIn::threads;
+/// `iq::pipeline(iq::inline_mode)`: everything in the caller, for tests and debuggers.
+inline constexpr RunIn inline_mode = RunIn::caller;
 
 /// For iq::pipeline(): `iq::pipeline({.run_in = iq::threads})`.
 struct PipelineOptions {

@@ -67,6 +67,12 @@ void OrderWindow::release(std::uint64_t next) noexcept {
   futex_wake(changes, 1);
 }
 
+void OrderWindow::end() noexcept {
+  ending.store(1, std::memory_order_seq_cst);
+  changes.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake(changes, 1);
+}
+
 void refuse_number(std::uint64_t number, std::uint64_t next, std::uint64_t items) {
   throw Corrupt(fmt::format(
       "a pipeline restores the order of its items: number {} came, {} to {} can. An item was lost "

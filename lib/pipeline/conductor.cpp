@@ -135,11 +135,7 @@ void Conductor::begin_end() noexcept {
   is_ending_ = true;
   patience_ends_ns_ = now_ns() + kEndPatienceNs;
   board_.head().ending.store(1);
-  for (std::size_t i = 0; i < wiring_.stages.size(); ++i) {
-    OrderWindow& window = board_.window(i);
-    window.ending.store(1);
-    window.release(window.released.load());
-  }
+  for (std::size_t i = 0; i < wiring_.stages.size(); ++i) board_.window(i).end();
   stop_queues();
 }
 

@@ -8,11 +8,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 
-#include "iq/pipeline.hpp"
 #include "iq/pipeline_failed.hpp"
 #include "pipeline/board.hpp"
 #include "pipeline/conductor.hpp"
@@ -171,33 +169,6 @@ void PipelineRun::cancel() noexcept {
     if (running.wait(kConductorGrace)) return;
   } catch (...) {  // what is left goes with the group
   }
-}
-
-void refuse_second_run() {
-  throw Closed(
-      "a pipeline runs once, and this one was started, or given on, already: build another");
-}
-
-void refuse_to_read() {
-  throw std::invalid_argument(
-      "iq::Pipeline: its results go to the queue of .out: read them there, and join()");
-}
-
-PipelinePlan PipelineBase::take_plan() {
-  if (is_used_) refuse_second_run();
-  is_used_ = true;
-  return std::move(plan_);
-}
-
-PipelineRun& PipelineBase::start_run() {
-  run_ = std::make_unique<PipelineRun>(take_plan());
-  run_->start();
-  return *run_;
-}
-
-void PipelineBase::finish_run() {
-  if (!is_used_) start_run();
-  if (run_) run_->finish();
 }
 
 }  // namespace iq::detail

@@ -148,6 +148,19 @@ TEST_CASE("Pipeline: a raw worker may ask for its number, and relay exactly once
   CHECK(std::ranges::all_of(pairs, [](const auto& x) { return x.second >= 0 && x.second < 3; }));
 }
 
+TEST_CASE("Pipeline: a raw worker that has enough ends the stages before it, in order") {
+  std::vector<int> all;
+  for (const int x : iq::pipeline()
+                         .from(iota(0))
+                         .map(twice, {.workers = 3, .ordered = true})
+                         .chain([](iq::Consumer<int>&in, iq::Producer<int>&out) {
+                           for (const int x : in | std::views::take(10)) out.put(x);
+                         })) {
+    all.push_back(x);
+  }
+  CHECK(all == std::vector<int>{0, 2, 4, 6, 8, 10, 12, 14, 16, 18});
+}
+
 TEST_CASE("Pipeline: .out puts the results into a queue of the user's, which ends with them") {
   iq::IterableQueue<int> queue;
   auto pipeline = iq::pipeline()

@@ -61,6 +61,7 @@ TESTED_ELSEWHERE = {
     # A pipeline is its processes together: what one part does shows in what comes out.
     'lib/pipeline/conductor.cpp': 'tests/pipeline/failures.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/failure_text.cpp': 'tests/pipeline/failures.cpp: each text',
+    'lib/pipeline/pipeline.cpp': 'tests/pipeline/modes.cpp, tests/pipeline/fluent.cpp',
     'lib/pipeline/process_crew.cpp': 'tests/pipeline/failures.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/run.cpp': 'tests/pipeline/fluent.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/thread_crew.cpp': 'tests/pipeline/modes.cpp',

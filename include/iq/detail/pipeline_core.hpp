@@ -80,7 +80,26 @@ struct alignas(64) OrderWindow {
   IQ_API bool await(std::uint64_t number) noexcept;
   /// Every number below `next` has left.
   IQ_API void release(std::uint64_t next) noexcept;
+  /// Nobody waits from now on.
+  IQ_API void end() noexcept;
+
+  /// Ends the window with the one that lets the numbers leave.
+  class Leaving {
+   public:
+    explicit Leaving(OrderWindow& window) noexcept : window_(window) {}
+    Leaving(const Leaving&) = delete;
+    Leaving& operator=(const Leaving&) = delete;
+    ~Leaving() { window_.end(); }
+
+   private:
+    OrderWindow& window_;
+  };
 };
+
+class InlineEnd;
+class InlineSource;
+struct InlineStage;
+using InlineNext = std::shared_ptr<InlineEnd>;
 
 /// A queue between two stages, or a user's, whatever its items are.
 class PipeQueue {
@@ -104,6 +123,9 @@ class PipeQueue {
   virtual Stats stats() const = 0;
   /// The numbers of the items that were given up, as far as they have any.
   virtual std::vector<std::uint64_t> parked() const = 0;
+  /// In the caller: puts into it, takes from it.
+  virtual InlineNext make_inline_sink() = 0;
+  virtual std::unique_ptr<InlineSource> make_inline_source(const InlineNext& next) = 0;
 
   bool is_numbered = false;
   bool is_users = false;
@@ -162,6 +184,11 @@ class IQ_API PipeNode {
   virtual std::shared_ptr<PipeNode> make_sequencer() const;
   /// A stage that puts the results of this one in order; null: it has no numbers.
   virtual std::shared_ptr<PipeNode> make_restorer() const;
+  /// In the caller: what an item does in this stage, before `next`; or, without an input, what
+  /// sends items there. The node outlives it.
+  virtual InlineNext make_inline(const InlineStage& stage, const InlineNext& next);
+  virtual std::unique_ptr<InlineSource> make_inline_source(const InlineStage& stage,
+                                                           const InlineNext& next);
 
   StageTraits traits;
   std::shared_ptr<PipeQueue> users_input;   ///< null: the stage before
@@ -193,6 +220,10 @@ struct PipelinePlan {
   /// Errors: std::invalid_argument when the options of a stage make no sense.
   IQ_API void add(std::shared_ptr<PipeNode> node);
 };
+
+/// The stages of a plan in the caller, `results` behind the last one unless that has a queue of the
+/// user's. Errors: std::invalid_argument.
+IQ_API std::unique_ptr<InlineSource> build_inline(const PipelinePlan& plan, InlineNext results);
 
 class RunningPipeline;
 

@@ -17,20 +17,6 @@
 
 namespace iq::detail {
 
-/// Puts `value`, with its number where the queue carries numbers. False: nobody wants more.
-template <class W, class Value>
-bool put_numbered(Producer<W>& out, std::uint64_t number, Value&& value) {
-  try {
-    if constexpr (kIsNumbered<W>)
-      out.put(W::make(number, std::forward<Value>(value)));
-    else
-      out.put(std::forward<Value>(value));
-    return true;
-  } catch (const Closed&) {  // a signal asked for the end: the source ends in order
-    return false;
-  }
-}
-
 /// A range that its process reads, from the first element on, only as fast as the stages take.
 template <class View, class T>
 class RangeNode final : public PipeNode {
@@ -54,7 +40,10 @@ class RangeNode final : public PipeNode {
     place.out->is_numbered ? launch_as<true>(place) : launch_as<false>(place);
   }
 
-  View& view() noexcept { return view_; }
+  std::unique_ptr<InlineSource> make_inline_source(const InlineStage& stage,
+                                                   const InlineNext& next) override {
+    return std::make_unique<InlineRange<View, T>>(stage, next, view_);
+  }
 
  private:
   template <bool kOut>
@@ -109,6 +98,24 @@ class ChainNode final : public PipeNode {
       return nullptr;
     else
       return std::make_shared<TypedQueue<Out>>(options);
+  }
+
+  InlineNext make_inline(const InlineStage& stage, const InlineNext& next) override {
+    if constexpr (std::is_void_v<In>) {
+      return nullptr;
+    } else {
+      return std::make_shared<InlineChain<In, Out>>(
+          stage, next, [this](auto&... ends) { call(function_, 0, ends...); });
+    }
+  }
+  std::unique_ptr<InlineSource> make_inline_source(const InlineStage& stage,
+                                                   const InlineNext& next) override {
+    if constexpr (!std::is_void_v<In>) {
+      return nullptr;
+    } else {
+      return std::make_unique<InlineRawSource<Out>>(
+          stage, next, [this](auto&... ends) { call(function_, 0, ends...); });
+    }
   }
 
   void launch(const StagePlace& place) override {

@@ -70,6 +70,16 @@ class FoldNode final : public PipeNode {
     place.in->is_numbered ? launch_as<true>(place) : launch_as<false>(place);
   }
 
+  InlineNext make_inline(const InlineStage& stage, const InlineNext& next) override {
+    const auto partial = std::make_shared<std::optional<Acc>>(beginning());
+    return make_inline_step<T>(
+        stage, next,
+        [this, partial](const T& item, std::uint64_t) { add(function_, *partial, item); },
+        [partial, next] {
+          if (*partial) sink_of<Acc>(next).put(**partial, 0);
+        });
+  }
+
   /// The caller's part.
   template <class Next>
   Acc finish(Next next) {
@@ -149,6 +159,16 @@ class SortNode final : public PipeNode {
     return std::make_shared<TypedQueue<T>>(options);
   }
 
+  InlineNext make_inline(const InlineStage& stage, const InlineNext& next) override {
+    const auto all = std::make_shared<std::vector<T>>();
+    return make_inline_step<T>(
+        stage, next, [all](const T& item, std::uint64_t) { all->push_back(item); },
+        [this, all, next] {
+          std::stable_sort(all->begin(), all->end(), less_);
+          for (std::size_t i = 0; i < all->size(); ++i) sink_of<T>(next).put((*all)[i], i);
+        });
+  }
+
   void launch(const StagePlace& place) override {
     if (place.in->is_numbered) {
       place.out->is_numbered ? launch_as<true, true>(place) : launch_as<true, false>(place);
@@ -170,10 +190,7 @@ class SortNode final : public PipeNode {
       std::uint64_t number = 0;
       for (T& item : all) {
         if (place.enters != nullptr && !place.enters->await(number)) return;
-        if constexpr (kOut)
-          out.put(WireOut::make(number++, std::move(item)));
-        else
-          out.put(item);
+        if (!put_numbered(out, number++, std::move(item))) return;
       }
     };
     launch_workers<Consumer<WireIn>, Producer<WireOut>>(

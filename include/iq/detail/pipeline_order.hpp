@@ -19,6 +19,22 @@ namespace iq::detail {
 [[noreturn]] IQ_API void refuse_number(std::uint64_t number, std::uint64_t next,
                                        std::uint64_t items);
 
+/// Puts `value`, with its number where the queue carries numbers. False: nobody wants more.
+template <class W, class Value>
+bool put_numbered(Producer<W>& out, std::uint64_t number, Value&& value) {
+  try {
+    if constexpr (kIsNumbered<W>)
+      out.put(W::make(number, std::forward<Value>(value)));
+    else
+      out.put(std::forward<Value>(value));
+    return true;
+  } catch (const Closed&) {  // a signal asked for the end
+    return false;
+  } catch (const NoConsumers&) {  // all who read have left in order
+    return false;
+  }
+}
+
 template <class T, class W>
 class OrderRestorer {
  public:
@@ -84,7 +100,7 @@ class SequencerNode final : public PipeNode {
         }
         place.lines->begin(number);
         if (place.enters != nullptr && !place.enters->await(number)) return;
-        out.put(WireOut::make(number++, value_of<T>(wire)));
+        if (!put_numbered(out, number++, value_of<T>(wire))) return;
         place.lines->finish();
       }
     };
@@ -118,6 +134,8 @@ class RestorerNode final : public PipeNode {
     using WireIn = Wire<T, true>;
     using WireOut = Wire<T, kOut>;
     const auto body = [place](Consumer<WireIn>& in, Producer<WireOut>& out, int) {
+      // When the next stage wants no more, nobody waits for numbers to leave any longer.
+      const OrderWindow::Leaving leaving(*place.leaves);
       OrderRestorer<T, WireIn> order(*place.leaves);
       std::optional<T> item;
       for (const WireIn& wire : in) {
@@ -125,10 +143,7 @@ class RestorerNode final : public PipeNode {
         while (order.next(item)) {
           const std::uint64_t number = order.next_number() - 1;
           place.lines->begin(number);
-          if constexpr (kOut)
-            out.put(WireOut::make(number, *std::move(item)));
-          else
-            out.put(*item);
+          if (!put_numbered(out, number, *std::move(item))) return;
           place.lines->finish();
         }
       }

@@ -14,6 +14,7 @@
 
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/detail/pipeline_core.hpp"
+#include "iq/detail/pipeline_inline.hpp"
 #include "iq/detail/pipeline_item.hpp"
 #include "iq/queue.hpp"
 #include "iq/worker_group.hpp"
@@ -39,6 +40,18 @@ class TypedQueue final : public PipeQueue {
   void close() override { queue_->close(); }
   void stop() override { queue_->stop(); }
   void drain() override { EndpointAccess::drainer (*queue_)(); }
+  InlineNext make_inline_sink() override {
+    if constexpr (kIsNumbered<W>)
+      return nullptr;
+    else
+      return std::make_shared<InlineOut<W>>(*queue_);
+  }
+  std::unique_ptr<InlineSource> make_inline_source(const InlineNext& next) override {
+    if constexpr (kIsNumbered<W>)
+      return nullptr;
+    else
+      return std::make_unique<InlineIn<W>>(*queue_, next);
+  }
   void hold_open() override { held_.emplace(queue_->get_producer()); }
   void let_go(const std::string& why) override {
     if (held_ && !why.empty()) EndpointAccess::fail(*held_, why);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "iq/detail/pipeline_core.hpp"
+#include "iq/detail/pipeline_inline.hpp"
 #include "iq/detail/pipeline_item.hpp"
 #include "iq/detail/pipeline_order.hpp"
 #include "iq/detail/pipeline_queue.hpp"
@@ -93,6 +94,24 @@ class QueueReader final : public ResultReader<T> {
   std::vector<W> batch_;
   std::size_t at_ = 0;
   std::optional<OrderRestorer<T, W>> order_;
+};
+
+/// From the stages in the caller.
+template <class T>
+class InlineReader final : public ResultReader<T> {
+ public:
+  InlineReader(InlineSource& source, std::shared_ptr<InlineResults<T>> results)
+      : source_(source), results_(std::move(results)) {}
+  bool next(std::optional<T>& result) override {
+    while (!results_->take(result)) {
+      if (!source_.pull()) return results_->take(result);
+    }
+    return true;
+  }
+
+ private:
+  InlineSource& source_;
+  std::shared_ptr<InlineResults<T>> results_;
 };
 
 template <class T>

@@ -148,6 +148,21 @@ class MapNode final : public PipeNode {
     }
   }
 
+  InlineNext make_inline(const InlineStage& stage, const InlineNext& next) override {
+    return make_inline_step<In>(
+        stage, next,
+        [this, next](const In& item, std::uint64_t number) {
+          bool is_empty = true;
+          auto put = [&](Out&& result) {
+            if (!is_empty && traits.ordered) refuse_second_result();
+            is_empty = false;
+            sink_of<Out>(next).put(std::move(result), number);
+          };
+          work_(work_.stored(), item, put);
+        },
+        [] {});
+  }
+
   std::shared_ptr<PipeNode> make_sequencer() const override {
     return std::make_shared<SequencerNode<In>>();
   }
@@ -171,8 +186,25 @@ class MapNode final : public PipeNode {
   template <class WireIn, class WireOut>
   void run(const StagePlace& place, F& function, Consumer<WireIn>& in, Producer<WireOut>& out,
            int worker) {
+    bool is_unwanted = false;
+    try {
+      relay_all(place, function, in, out, worker, is_unwanted);
+    } catch (const NoConsumers&) {
+      if (!is_unwanted) throw;  // the user's own
+    }
+  }
+
+  template <class WireIn, class WireOut>
+  void relay_all(const StagePlace& place, F& function, Consumer<WireIn>& in, Producer<WireOut>& out,
+                 int worker, bool& is_unwanted) {
     WorkerLine& line = place.lines[worker];
     ItemTimer timer(traits.timeout_ns);
+    // Who reads has left in order, and wants no more: neither does this stage then.
+    const auto pass_on = [&is_unwanted](Emit<WireOut>& emit, const WireOut& result) {
+      is_unwanted = true;
+      emit(result);
+      is_unwanted = false;
+    };
     relay(in, out, [&](const WireIn& wire, Emit<WireOut>& emit) {
       std::uint64_t number = 0;
       if constexpr (kIsNumbered<WireIn>)
@@ -187,9 +219,9 @@ class MapNode final : public PipeNode {
         if constexpr (kIsNumbered<WireOut>) {
           if (!is_empty && place.keeps_order) refuse_second_result();
           is_empty = false;
-          emit(WireOut::make(number, std::move(result)));
+          pass_on(emit, WireOut::make(number, std::move(result)));
         } else {
-          emit(result);
+          pass_on(emit, result);
         }
       };
       if constexpr (kIsNumbered<WireIn>) {
@@ -199,7 +231,7 @@ class MapNode final : public PipeNode {
       }
       if constexpr (kIsNumbered<WireOut>) {
         running.stop();
-        if (is_empty && place.keeps_order) emit(WireOut::gap(number));
+        if (is_empty && place.keeps_order) pass_on(emit, WireOut::gap(number));
       }
       line.finish();
     });
@@ -222,6 +254,11 @@ class EachNode final : public PipeNode {
 
   void launch(const StagePlace& place) override {
     place.in->is_numbered ? launch_as<true>(place) : launch_as<false>(place);
+  }
+
+  InlineNext make_inline(const InlineStage& stage, const InlineNext& next) override {
+    return make_inline_step<In>(
+        stage, next, [this](const In& item, std::uint64_t) { handle(function_, item); }, [] {});
   }
 
  private:
@@ -247,14 +284,18 @@ class EachNode final : public PipeNode {
       }
       const In& item = value_of<In>(wire);
       const ItemTimer::Running running(timer);
-      attempt(
-          retries_, [&] { static_cast<void>(function(item)); },
-          [&](const std::exception_ptr& error) {
-            if (on_error_.raises()) std::rethrow_exception(error);
-            on_error_.handler()(item, error);
-          });
+      handle(function, item);
       line.finish();
     }
+  }
+
+  void handle(F& function, const In& item) const {
+    attempt(
+        retries_, [&] { static_cast<void>(function(item)); },
+        [&](const std::exception_ptr& error) {
+          if (on_error_.raises()) std::rethrow_exception(error);
+          on_error_.handler()(item, error);
+        });
   }
 
   F function_;
