@@ -29,6 +29,8 @@ std::string_view to_string(Errc code) noexcept {
     case Errc::would_deadlock: return "would_deadlock";
     case Errc::busy: return "busy";
     case Errc::system: return "system";
+    case Errc::server_died: return "server_died";
+    case Errc::remote: return "remote";
   }
   return "unknown";
 }

@@ -1,0 +1,59 @@
+// A batched function behind BatchFunction: its request queue, and who serves it.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "iq/bytes.hpp"
+#include "iq/detail/batch_core.hpp"
+#include "iq/queue.hpp"
+#include "iq/worker_group.hpp"
+
+namespace iq::detail {
+
+class Board;
+
+class LocalFunction final : public BatchFunction,
+                            public std::enable_shared_from_this<LocalFunction> {
+ public:
+  LocalFunction(const std::string& name, const BatchType& type, const BatchSettings& settings,
+                BatchHandler handler);
+  LocalFunction(const std::string& name, const BatchType& type);
+  ~LocalFunction() override;
+
+  void call(std::span<const std::byte> object, const CallWriter& argument,
+            std::shared_ptr<CallResult> result) override;
+  std::vector<int> server_pids() override;
+  void close() noexcept override;
+
+  /// For one thread of this process. Errors: Closed, NoSpace, TooManyEndpoints.
+  Producer<Bytes> get_producer();
+  const BatchSettings& settings() const noexcept { return settings_; }
+  /// `batched function "load"` or `a batched function`, for messages.
+  std::string description() const;
+  /// Names it on the board. Never 0.
+  std::uint64_t id() const noexcept { return id_; }
+
+ private:
+  void end_servers() noexcept;
+
+  std::string name_;
+  BatchType type_;
+  BatchSettings settings_;
+  std::uint64_t id_ = 0;
+  std::uint64_t maker_ = 0;  ///< the generation that forked the servers
+  std::mutex mutex_;         ///< of the queue object, which several threads may use
+  IterableQueue<Bytes> queue_;
+  std::optional<Producer<Bytes>> control_;  ///< for the last words to the servers
+  std::unique_ptr<WorkerGroup> servers_;
+};
+
+/// A server's life: serves what comes until it is told to end. Runs in a worker.
+void serve_batches(Consumer<Bytes>& requests, const BatchSettings& settings,
+                   const BatchHandler& handler, const BatchType& type);
+
+}  // namespace iq::detail
