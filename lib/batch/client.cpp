@@ -11,12 +11,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <random>
 #include <utility>
 
 #include "batch/membership.hpp"
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
-#include "ring/producer_ring.hpp"
 #include "sys/fork_guard.hpp"
 #include "sys/futex.hpp"
 
@@ -35,10 +35,6 @@ struct ThreadClient {
 };
 thread_local ThreadClient thread_client;
 
-constexpr std::uint64_t call_id(std::uint32_t index, std::uint32_t turn) noexcept {
-  return std::uint64_t{turn} << 32 | index;
-}
-
 std::byte* write_struct(std::byte* to, const void* from, std::size_t bytes) noexcept {
   if (bytes != 0) std::memcpy(to, from, bytes);
   return to + bytes;
@@ -54,13 +50,25 @@ BatchClient& BatchClient::of_this_thread() {
   return *thread_client.client;
 }
 
+const BatchClient* BatchClient::inherited() noexcept {
+  return thread_client.generation != process_generation() ? thread_client.client : nullptr;
+}
+
 void BatchClient::forget_in_this_thread(const LocalFunction& function) noexcept {
   if (thread_client.client == nullptr || thread_client.generation != process_generation()) return;
   thread_client.client->forget_routes(&function);
 }
 
-BatchClient::BatchClient() : generation_(process_generation()), scheduler_(*this) {}
-BatchClient::~BatchClient() = default;
+// Ids differ between threads and processes, so that no late answer passes for another's.
+BatchClient::BatchClient()
+    : generation_(process_generation()), scheduler_(*this), first_turn_(std::random_device{}()) {}
+
+// Contexts leave their boards while what they need is still there.
+BatchClient::~BatchClient() {
+  for (Call& call : calls_) call.context.reset();
+  scheduler_.forget_all();
+  is_ending_ = true;
+}
 
 Inbox& BatchClient::inbox() {
   if (!inbox_) inbox_ = std::make_unique<Inbox>();
@@ -73,7 +81,12 @@ void BatchClient::forget_routes(const LocalFunction* function) noexcept {
     if (route->under_way != 0) return false;
     return route->function.get() == function || route->function.use_count() == 1;
   });
-  if (routes_.empty() && under_way_ == 0) inbox_.reset();
+  drop_idle_inbox();
+}
+
+// Where nobody knows it and nothing is on its way.
+void BatchClient::drop_idle_inbox() noexcept {
+  if (routes_.empty() && shared_.empty() && under_way_ == 0) inbox_.reset();
 }
 
 BatchClient::Route& BatchClient::route_to(LocalFunction& function) {
@@ -92,7 +105,7 @@ BatchClient::Route& BatchClient::route_to(LocalFunction& function) {
 std::uint64_t BatchClient::begin_call(Route& route, std::shared_ptr<CallResult> result) {
   if (free_calls_.empty()) {
     free_calls_.push_back(static_cast<std::uint32_t>(calls_.size()));
-    calls_.emplace_back();
+    calls_.emplace_back().turn = first_turn_;
   }
   const std::uint32_t index = free_calls_.back();
   free_calls_.pop_back();
@@ -101,7 +114,7 @@ std::uint64_t BatchClient::begin_call(Route& route, std::shared_ptr<CallResult> 
   call.route = &route;
   ++route.under_way;
   ++under_way_;
-  return call_id(index, call.turn);
+  return id_of(index);
 }
 
 // An answer that comes twice, or too late, finds nothing.
@@ -111,6 +124,8 @@ void BatchClient::end_call(std::uint64_t id, std::exception_ptr error) {
   Call& call = calls_[index];
   if (!call.result || call.turn != static_cast<std::uint32_t>(id >> 32)) return;
   const std::shared_ptr<CallResult> result = std::move(call.result);
+  const TaskContextHandle context = std::move(call.context);
+  if (context) context->membership()->finish(call.slot);
   ++call.turn;
   --call.route->under_way;
   has_stale_routes_ |= call.route->under_way == 0 && call.route->function.use_count() == 1;
@@ -126,6 +141,7 @@ void BatchClient::call(LocalFunction& function, std::span<const std::byte> objec
   const std::uint64_t id = begin_call(route, std::move(result));
   try {
     if (!context) return send_one(route, object, id, argument);
+    if (context->membership() != nullptr && post(context, function, object, argument, id)) return;
     Bucket& bucket = bucket_for(*context, route, object);
     const std::size_t bytes = argument.bytes();
     const std::size_t at = bucket.calls.size();
@@ -146,6 +162,26 @@ void BatchClient::call(LocalFunction& function, std::span<const std::byte> objec
     end_call(id, std::current_exception());
   }
   if (first_due_ != kForever && now_ns() >= first_due_) send_due();
+}
+
+// False when the function is served by processes that do not see the context's board, or there is
+// no room on it: then this thread's calls go together, without the other processes'.
+bool BatchClient::post(const TaskContextHandle& context, LocalFunction& function,
+                       std::span<const std::byte> object, const CallWriter& argument,
+                       std::uint64_t id) {
+  SharedMembership& membership = *context->membership();
+  if (function.board() != membership.board()) return false;
+  const auto slot = membership.post(function, object, argument, id);
+  if (!slot) return false;
+  Call& call = calls_[static_cast<std::uint32_t>(id)];
+  call.context = context;
+  call.slot = *slot;
+  return true;
+}
+
+ProducerCore* BatchClient::producer_for(std::uint64_t function) {
+  const std::shared_ptr<LocalFunction> known = LocalFunction::find(function);
+  return known ? route_to(*known).core.get() : nullptr;
 }
 
 BatchClient::Bucket& BatchClient::bucket_for(TaskContext& context, Route& route,
@@ -249,7 +285,11 @@ void BatchClient::flush(TaskContext& context) noexcept {
   }
 }
 
-void BatchClient::forget_context(TaskContext& context) noexcept { flush(context); }
+void BatchClient::forget_context(TaskContext& context) noexcept {
+  if (is_ending_) return;
+  flush(context);
+  if (std::erase(shared_, &context) != 0) drop_idle_inbox();
+}
 
 void BatchClient::receive(std::span<const std::byte> item) {
   WireReader in(item);
@@ -270,6 +310,7 @@ void BatchClient::receive(std::span<const std::byte> item) {
       end_call(head.id, error);
     }
   }
+  go_on_waiting();
 }
 
 void BatchClient::wait_for_replies(DeadlineNs deadline) {
@@ -284,7 +325,10 @@ void BatchClient::wait_for_replies(DeadlineNs deadline) {
     for (std::int64_t left; (left = deadline - now_ns()) > 0;) futex_wait(never, 0, left);
     return;
   }
-  const std::int64_t look = now_ns() + kLookAfterNs;
+  std::int64_t look = now_ns() + kLookAfterNs;
+  for (TaskContext* context : shared_) {
+    look = std::min(look, context->membership()->first_due());
+  }
   if (watch_ != nullptr) watch_->before_wait();
   struct Waited {
     ReplyWatch* watch;
@@ -300,29 +344,9 @@ void BatchClient::wait_for_replies(DeadlineNs deadline) {
   if (!item.empty()) {
     receive(item);
   } else if (now_ns() >= look) {
-    look_after_servers();
+    look_after_calls();
   }
   if (std::exchange(has_stale_routes_, false)) forget_routes(nullptr);
-}
-
-void BatchClient::look_after_servers() {
-  const std::int64_t now = now_ns();
-  for (const auto& route : routes_) {
-    if (route->under_way == 0) continue;
-    const auto& ring = static_cast<ProducerRing&>(*route->core);
-    Segment& segment = ring.segment();
-    route->tender.tend(segment, ring.attachment().index(), now);
-    if (count_registered(segment, Role::consumer) != 0) continue;
-    const auto error = std::make_exception_ptr(ServerDied(fmt::format(
-        "{}: no process serves it any more, so this call has no answer. It may have been carried "
-        "out. The program that made the function has ended, or was killed with its servers",
-        route->function->description())));
-    for (std::uint32_t i = 0; i < calls_.size(); ++i) {
-      if (calls_[i].result && calls_[i].route == route.get()) {
-        end_call(call_id(i, calls_[i].turn), error);
-      }
-    }
-  }
 }
 
 }  // namespace iq::detail

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "batch/client.hpp"
+#include "batch/joining.hpp"
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
 #include "sys/fork_guard.hpp"
@@ -32,6 +33,15 @@ IterableQueue<Bytes> make_queue(const std::string& name, const BatchSettings& se
   return {create_only, name, queue_options(settings)};
 }
 
+/// Every function of this process, by id; inherited by its children.
+struct Functions {
+  std::map<std::uint64_t, LocalFunction*> by_id;
+};
+Functions& functions() {
+  static Functions all;
+  return all;
+}
+
 std::uint64_t random_id() {
   std::random_device source;
   return std::uint64_t{source()} << 32 | source() | 1;
@@ -45,20 +55,30 @@ LocalFunction::LocalFunction(const std::string& name, const BatchType& type,
       type_(type),
       settings_(settings),
       id_(random_id()),
+      board_(Board::of_process()),
       maker_(process_generation()),
       queue_(make_queue(name, settings)),
       servers_(std::make_unique<WorkerGroup>()) {
   control_.emplace(queue_.get_producer());
   EndpointAccess::go_on(*control_);
+  {
+    const ForkGuard guard;
+    functions().by_id[id_] = this;
+  }
+  const NoMembersHere no_members;
   servers_->fork(
       {.count = settings.servers, .restarts = kServerRestarts},
-      [settings, type, handler = std::move(handler)](Consumer<Bytes>& requests) {
-        serve_batches(requests, settings, handler, type);
+      [settings, type, board = board_, handler = std::move(handler)](Consumer<Bytes>& requests) {
+        serve_batches(requests, settings, handler, type, board);
       },
       queue_);
 }
 
 LocalFunction::~LocalFunction() {
+  {
+    const ForkGuard guard;
+    functions().by_id.erase(id_);
+  }
   end_servers();
   if (maker_ != process_generation()) static_cast<void>(servers_.release());
 }
@@ -83,6 +103,12 @@ void LocalFunction::end_servers() noexcept {
   }
   servers_.reset();
   control_.reset();
+}
+
+std::shared_ptr<LocalFunction> LocalFunction::find(std::uint64_t id) {
+  const ForkGuard guard;
+  const auto found = functions().by_id.find(id);
+  return found != functions().by_id.end() ? found->second->weak_from_this().lock() : nullptr;
 }
 
 std::vector<int> LocalFunction::server_pids() {

@@ -8,14 +8,13 @@
 #include <optional>
 #include <string>
 
+#include "batch/board.hpp"
 #include "iq/bytes.hpp"
 #include "iq/detail/batch_core.hpp"
 #include "iq/queue.hpp"
 #include "iq/worker_group.hpp"
 
 namespace iq::detail {
-
-class Board;
 
 class LocalFunction final : public BatchFunction,
                             public std::enable_shared_from_this<LocalFunction> {
@@ -37,6 +36,10 @@ class LocalFunction final : public BatchFunction,
   std::string description() const;
   /// Names it on the board. Never 0.
   std::uint64_t id() const noexcept { return id_; }
+  /// The one that its servers see; null when that is not known here.
+  const std::shared_ptr<Board>& board() const noexcept { return board_; }
+  /// The function of that id in this process; null when there is none.
+  static std::shared_ptr<LocalFunction> find(std::uint64_t id);
 
  private:
   void end_servers() noexcept;
@@ -45,6 +48,7 @@ class LocalFunction final : public BatchFunction,
   BatchType type_;
   BatchSettings settings_;
   std::uint64_t id_ = 0;
+  std::shared_ptr<Board> board_;
   std::uint64_t maker_ = 0;  ///< the generation that forked the servers
   std::mutex mutex_;         ///< of the queue object, which several threads may use
   IterableQueue<Bytes> queue_;
@@ -54,6 +58,7 @@ class LocalFunction final : public BatchFunction,
 
 /// A server's life: serves what comes until it is told to end. Runs in a worker.
 void serve_batches(Consumer<Bytes>& requests, const BatchSettings& settings,
-                   const BatchHandler& handler, const BatchType& type);
+                   const BatchHandler& handler, const BatchType& type,
+                   const std::shared_ptr<Board>& board);
 
 }  // namespace iq::detail

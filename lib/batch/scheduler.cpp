@@ -28,7 +28,9 @@ TaskContext::~TaskContext() {
 }
 
 void TaskContext::set_membership(std::unique_ptr<SharedMembership> membership) noexcept {
+  if (!membership) return;
   membership_ = std::move(membership);
+  client_.add_shared(*this);
 }
 
 void TaskContext::enter() noexcept {
@@ -67,6 +69,13 @@ void Pending::forget(const TaskFiber* waiter) noexcept { std::erase(waiters_, wa
 TaskScheduler::TaskScheduler(BatchClient& client) : client_(client) {}
 
 TaskScheduler::~TaskScheduler() = default;
+
+void TaskScheduler::forget_all() noexcept {
+  line_.clear();
+  main_.context.reset();
+  for (const auto& fiber : fibers_) fiber->context.reset();
+  default_context_.reset();
+}
 
 TaskContextHandle TaskScheduler::context_for_tasks() {
   if (current_->context) return current_->context;

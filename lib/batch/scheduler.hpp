@@ -78,6 +78,8 @@ class TaskScheduler {
   void launch(std::shared_ptr<TaskJob> job, TaskContextHandle context);
   void make_ready(TaskFiber& fiber) noexcept;
   void yield();
+  /// The thread ends: tasks that have not are forgotten, contexts left.
+  void forget_all() noexcept;
   bool anybody_waits_to_run() const noexcept { return !line_.empty(); }
 
  private:

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "batch/client.hpp"
+#include "batch/joining.hpp"
 #include "batch/scheduler.hpp"
 #include "iq/error.hpp"
 #include "sys/fork_guard.hpp"
@@ -13,6 +14,7 @@ ContextScope::ContextScope() : generation_(process_generation()) {
   BatchClient& client = BatchClient::of_this_thread();
   TaskFiber& fiber = client.scheduler().current();
   fiber_ = &fiber;
+  set_work_hooks();
   if (fiber.context) return;  // nested: the outer one goes on
   mine_ = std::make_shared<TaskContext>(client);
   mine_->enter();

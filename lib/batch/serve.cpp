@@ -8,6 +8,7 @@
 // it to the next.
 #include <condition_variable>
 #include <mutex>
+#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -16,7 +17,9 @@
 #include "batch/client.hpp"
 #include "batch/function.hpp"
 #include "batch/inbox.hpp"
+#include "batch/taken_calls.hpp"
 #include "iq/detail/endpoint_access.hpp"
+#include "iq/detail/kill_point.hpp"
 #include "iq/error.hpp"
 
 namespace iq::detail {
@@ -60,6 +63,7 @@ struct ServerProcess {
   const BatchSettings& settings;
   const BatchHandler& handler;
   const BatchType& type;
+  const std::shared_ptr<Board>& board;
   std::mutex turn;  ///< of running the function
   std::mutex mutex;
   std::condition_variable idle;
@@ -87,8 +91,10 @@ class ServerThread final : ReplyWatch {
   bool handle(std::span<const std::byte> item);
   void last_word();
   void serve_direct(const RequestHead& head, WireReader& in);
+  void serve_gathered(const RequestHead& head, WireReader& in);
   void run_handler();
-  void reply(const InboxAddress& to, std::span<const std::uint64_t> ids);
+  bool reply(const InboxAddress& to, std::span<const std::size_t> calls);
+  bool put_answers(const InboxAddress& to, std::span<const std::size_t> calls, std::size_t size);
   void before_wait() override;
   void after_wait() noexcept override;
 
@@ -98,6 +104,7 @@ class ServerThread final : ReplyWatch {
   bool is_first_;
   BatchWork work_;
   std::vector<std::uint64_t> ids_;
+  std::vector<std::size_t> all_;
   Outboxes outboxes_;
 };
 
@@ -131,6 +138,7 @@ bool ServerThread::handle(std::span<const std::byte> item) {
   const auto head = in.read<RequestHead>();
   switch (head.kind) {
     case RequestKind::direct: serve_direct(head, in); break;
+    case RequestKind::gather: serve_gathered(head, in); break;
     case RequestKind::quit:
       if (is_first_) {
         last_word();
@@ -172,7 +180,27 @@ void ServerThread::serve_direct(const RequestHead& head, WireReader& in) {
     work_.arguments.push_back(in.take(call.bytes));
   }
   run_handler();
-  reply(head.reply_to, ids_);
+  all_.resize(ids_.size());
+  std::iota(all_.begin(), all_.end(), std::size_t{0});
+  reply(head.reply_to, all_);
+}
+
+// B6. The calls of several members: theirs all count as running before the first has its answer, or
+// the quick would form a batch without the slow.
+void ServerThread::serve_gathered(const RequestHead& head, WireReader& in) {
+  if (!process_.board || in.read<std::uint64_t>() != process_.board->id()) return;
+  TakenCalls taken(*process_.board, head, in, core_->deliveries() > 1);
+  if (taken.ids().empty()) return;
+  work_.clear();
+  work_.object = taken.object();
+  work_.arguments.assign(taken.arguments().begin(), taken.arguments().end());
+  ids_.assign(taken.ids().begin(), taken.ids().end());
+  run_handler();
+  taken.let_members_run();
+  for (const TakenCalls::Caller& caller : taken.callers()) {
+    if (!reply(caller.inbox, caller.calls)) taken.fail(caller);
+    IQ_KILL_POINT(board_replied);
+  }
 }
 
 void ServerThread::run_handler() {
@@ -191,10 +219,11 @@ void ServerThread::run_handler() {
   }
 }
 
-void ServerThread::reply(const InboxAddress& to, std::span<const std::uint64_t> ids) {
+// False when nobody reads there.
+bool ServerThread::reply(const InboxAddress& to, std::span<const std::size_t> calls) {
   const std::size_t limit = outboxes_.limit(to);
-  if (limit == 0) return;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
+  if (limit == 0) return false;
+  for (const std::size_t i : calls) {
     const std::size_t bytes = work_.answers()[i].bytes;
     if (sizeof(AnswerHead) + bytes <= limit) continue;
     work_.fail(i, std::make_exception_ptr(TooLarge(fmt::format(
@@ -202,30 +231,34 @@ void ServerThread::reply(const InboxAddress& to, std::span<const std::uint64_t> 
                       "reply. Return less per call",
                       bytes, limit - sizeof(AnswerHead)))));
   }
-  const auto& answers = work_.answers();
-  for (std::size_t first = 0; first < ids.size();) {
+  while (!calls.empty()) {
     std::size_t size = 0;
-    std::size_t last = first;
-    for (; last < ids.size(); ++last) {
-      const std::size_t more = sizeof(AnswerHead) + answers[last].bytes;
-      if (size + more > limit / 2 && last > first) break;
+    std::size_t count = 0;
+    for (; count < calls.size(); ++count) {
+      const std::size_t more = sizeof(AnswerHead) + work_.answers()[calls[count]].bytes;
+      if (size + more > limit / 2 && count > 0) break;
       size += more;
     }
-    const bool put = outboxes_.put(to, size, [&](std::byte* at) {
-      for (std::size_t i = first; i < last; ++i) {
-        const AnswerHead head{ids[i],
-                              answers[i].state == 1 ? AnswerState::value : AnswerState::error,
-                              answers[i].bytes};
-        std::memcpy(at, &head, sizeof head);
-        at += sizeof head;
-        const auto bytes = work_.bytes_of(answers[i]);
-        if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
-        at += bytes.size();
-      }
-    });
-    if (!put) return;
-    first = last;
+    if (!put_answers(to, calls.first(count), size)) return false;
+    calls = calls.subspan(count);
   }
+  return true;
+}
+
+bool ServerThread::put_answers(const InboxAddress& to, std::span<const std::size_t> calls,
+                               std::size_t size) {
+  return outboxes_.put(to, size, [&](std::byte* at) {
+    for (const std::size_t i : calls) {
+      const BatchWork::Answer& answer = work_.answers()[i];
+      const AnswerHead head{ids_[i], answer.state == 1 ? AnswerState::value : AnswerState::error,
+                            answer.bytes};
+      std::memcpy(at, &head, sizeof head);
+      at += sizeof head;
+      const auto bytes = work_.bytes_of(answer);
+      if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+      at += bytes.size();
+    }
+  });
 }
 
 // The function waits for a call of its own: others run meanwhile, and somebody listens.
@@ -248,8 +281,9 @@ void ServerThread::after_wait() noexcept { process_.turn.lock(); }
 }  // namespace
 
 void serve_batches(Consumer<Bytes>& requests, const BatchSettings& settings,
-                   const BatchHandler& handler, const BatchType& type) {
-  ServerProcess process{settings, handler, type, {}, {}, {}, 0, 0};
+                   const BatchHandler& handler, const BatchType& type,
+                   const std::shared_ptr<Board>& board) {
+  ServerProcess process{settings, handler, type, board, {}, {}, {}, 0, 0};
   ServerThread(process, requests, true).serve();
 }
 

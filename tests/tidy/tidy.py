@@ -61,7 +61,13 @@ TESTED_ELSEWHERE = {
     'lib/sys/passed_file.cpp': 'tests/process/exec.cpp: programs that close descriptors first',
     'lib/work/program_job.cpp': 'tests/process/exec.cpp',
     # Batched calls only mean something between callers and servers.
+    'lib/batch/board.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/gather.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/joining.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/membership.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/taken_calls.cpp': 'tests/batch/shared_contexts.cpp',
     'lib/batch/client.cpp': 'tests/batch/calls.cpp, contexts.cpp',
+    'lib/batch/client_watch.cpp': 'tests/batch/servers.cpp, deaths.cpp',
     'lib/batch/function.cpp': 'tests/batch/calls.cpp, servers.cpp',
     'lib/batch/inbox.cpp': 'tests/batch/calls.cpp, servers.cpp',
     'lib/batch/remote_error.cpp': 'tests/batch/calls.cpp: errors that reach the caller',
