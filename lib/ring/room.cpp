@@ -84,11 +84,11 @@ Status ProducerRing::refusal() noexcept {
 }
 
 Status ProducerRing::outcome() noexcept {
+  // In this order: consumers that a stop has sent away are no reason of their own.
+  const bool nobody_reads = consumers_gone(segment());
   const Status refused = refusal();
   if (refused != Status::ok) return refused;
-  const std::uint32_t flags = control_->flags.load(std::memory_order_acquire);
-  if ((flags & kClosed) != 0 && consumers_gone(segment())) return Status::no_consumers;
-  return Status::ok;
+  return nobody_reads ? Status::no_consumers : Status::ok;
 }
 
 Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_need,
