@@ -58,7 +58,7 @@ class Outcome {
   Outcome() requires std::is_void_v<R> : value_(std::in_place) {}
   /// An error.
   Outcome(std::exception_ptr error) : error_(std::move(error)) {}
-  /// An error: `return iq::Outcome<User>::failure(std::out_of_range("no such user"));`
+  /// An error: `iq::Outcome<User>::failure(std::out_of_range("no such user"));`
   template <class E>
   static Outcome failure(E&& error) {
     return Outcome(std::make_exception_ptr(std::forward<E>(error)));

@@ -16,7 +16,8 @@ namespace iq {
 ///
 ///     iq::BatchContext context;
 ///     auto a = load.async(1), b = load.async(2);
-///     use(a.get(), b.get());        // one batch of two
+///     use(a.get());                 // one batch of two
+///     use(b.get());
 ///
 /// Threads:   of the task that made it, to be destroyed there, in reverse order.
 class BatchContext {

@@ -145,7 +145,7 @@ auto spawn(F&& fn, Args&&... arguments) {
 
 /// Stands for the result of a task or call and waits for it when it is first used.
 ///
-///     iq::Proxy<User> user = iq::spawn_proxy(find, "ada");
+///     iq::Proxy<User> user = iq::spawn_proxy(find_user, "ada");
 ///     greet(user->name);        // waits here
 ///
 /// Threads: as Future.
