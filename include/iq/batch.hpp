@@ -122,6 +122,11 @@ class batched<R(Args...)> {
                                                                    const BatchOptions& options = {})
         : batched(name, std::move(function), options) {}
 
+    /// Finds the function of that name, which another program serves; max_size and max_delay are as
+    /// there. Errors: NotFound; WrongType with both types; ServerDied when nobody serves it.
+    batched(OpenOnly, const std::string& name)
+        : function_(detail::BatchFunction::open(name, detail::batch_type<R, Argument>())) {}
+
     batched(const batched&) = delete;
     batched& operator=(const batched&) = delete;
     /// Where it was made: serves what is under way, refuses what comes later, ends the servers.

@@ -1,6 +1,8 @@
 // Batch contexts: who waits for whom before calls go together.
 #pragma once
 
+#include <string>
+
 #include "iq/detail/task_core.hpp"
 
 namespace iq {
@@ -24,6 +26,10 @@ class BatchContext {
  public:
   /// Begins the context, or joins the one that stands.
   BatchContext() = default;
+  /// Joins the context of that name, or begins it, unless one stands. It is shared by the processes
+  /// of the program that made the batched functions, and programs that have opened them by name.
+  /// Errors: NoSpace, CannotProbe, SystemError.
+  explicit BatchContext(const std::string& name) : scope_(name) {}
   BatchContext(const BatchContext&) = delete;
   BatchContext& operator=(const BatchContext&) = delete;
   /// Leaves it: this caller holds up nobody any more.

@@ -11,9 +11,11 @@
 #include <algorithm>
 #include <random>
 
+#include "batch/inbox.hpp"
 #include "iq/detail/kill_point.hpp"
 #include "iq/detail/type_fingerprint.hpp"
 #include "sys/fork_guard.hpp"
+#include "sys/process.hpp"
 #include "sys/shm_file.hpp"
 
 namespace iq::detail {
@@ -37,38 +39,65 @@ constexpr std::uint64_t kSlotsBytes = kBoardSlots * sizeof(BoardSlot);
 constexpr std::uint64_t kArenasOffset = kSlotsOffset + kBoardMembers * kSlotsBytes;
 constexpr std::uint64_t kBoardBytes = kArenasOffset + kBoardMembers * kBoardArenaBytes;
 
+Fd new_board_file() {
+  Fd file = create_anonymous(kBoardBytes);
+  reserve_pages(file.get(), 0, kWordsOffset, "a table of batch contexts");
+  return file;
+}
+
 constinit std::atomic<std::weak_ptr<Board>*> process_board{nullptr};
 
 }  // namespace
 
-std::shared_ptr<Board> Board::of_process() {
-  const auto known = []() -> std::shared_ptr<Board> {
-    const std::weak_ptr<Board>* board = process_board.load(std::memory_order_acquire);
-    return board != nullptr ? board->lock() : nullptr;
-  };
-  {
-    const ForkGuard guard;
-    if (auto board = known()) return board;
-  }
-  auto made = std::make_shared<Board>();
-  auto weak = std::make_unique<std::weak_ptr<Board>>(made);
-  std::shared_ptr<Board> first;
-  {
-    const ForkGuard guard;
-    first = known();
-    if (!first) weak.reset(process_board.exchange(weak.release(), std::memory_order_acq_rel));
-  }
-  return first ? first : made;
+namespace {
+
+std::shared_ptr<Board> known_board() {
+  const ForkGuard guard;
+  const std::weak_ptr<Board>* board = process_board.load(std::memory_order_acquire);
+  return board != nullptr ? board->lock() : nullptr;
 }
 
-Board::Board() {
-  Fd file = create_anonymous(kBoardBytes);
-  reserve_pages(file.get(), 0, kWordsOffset, "a table of batch contexts");
-  mapping_ = Mapping(file.get(), kBoardBytes);
-  file_ = std::make_unique<LockFile>(std::move(file), "");
-  self_test_liveness(*file_);
+/// The first that is made is the process's.
+std::shared_ptr<Board> keep_board(std::shared_ptr<Board> made) {
+  auto weak = std::make_unique<std::weak_ptr<Board>>(made);
+  std::shared_ptr<Board> first;
+  const ForkGuard guard;
+  const std::weak_ptr<Board>* former = process_board.load(std::memory_order_acquire);
+  if (former != nullptr) first = former->lock();
+  if (first) return first;
+  weak.reset(process_board.exchange(weak.release(), std::memory_order_acq_rel));
+  return made;
+}
+
+}  // namespace
+
+std::shared_ptr<Board> Board::of_process() {
+  auto known = known_board();
+  return known ? known : keep_board(std::make_shared<Board>());
+}
+
+std::shared_ptr<Board> Board::join_process(const InboxAddress& file, std::uint64_t id) {
+  if (auto known = known_board()) return known->id() == id ? known : nullptr;
+  Fd found = open_inbox_file(file);
+  if (!found || file_bytes(found.get()) != kBoardBytes) return nullptr;
+  auto made = std::make_shared<Board>(std::move(found));
+  if (made->id() != id) return nullptr;
+  made = keep_board(std::move(made));
+  return made->id() == id ? made : nullptr;
+}
+
+Board::Board() : Board(new_board_file()) {
   std::random_device source;
   header().id = std::uint64_t{source()} << 32 | source() | 1;
+}
+
+Board::Board(Fd file) : mapping_(file.get(), kBoardBytes) {
+  file_ = std::make_unique<LockFile>(std::move(file), "");
+  self_test_liveness(*file_);
+}
+
+InboxAddress Board::address() const noexcept {
+  return {file_->id().inode, process_id(), file_->probe_fd()};
 }
 
 BoardContext& Board::context(std::uint32_t index) const noexcept {
@@ -126,31 +155,54 @@ void Board::reserve_arena(std::uint32_t member, std::uint64_t offset, std::uint6
                 "arguments of a batch context");
 }
 
-// B1. A context whose members have all died has an id and nobody: it is free, too.
 std::optional<Board::Place> Board::new_context() {
   std::random_device source;
-  const std::uint64_t id = std::uint64_t{source()} << 32 | source() | 1;
-  for (int tries = 0; tries < 2; ++tries) {
+  return begin_context(std::uint64_t{source()} << 32 | source() | 1);
+}
+
+// B1. A context whose members have all died has an id and nobody: it is free, too.
+std::optional<Board::Place> Board::begin_context(std::uint64_t id) {
+  const auto has_member = [this](std::uint32_t index) {
+    for (std::uint32_t m = 0; m < members_used(); ++m) {
+      const auto state = MemberState::unpack(member(m).state.load(std::memory_order_seq_cst));
+      if (state.phase != Phase::none && state.context == index) return true;
+    }
+    return false;
+  };
+  for (const bool abandoned_too : {false, true}) {
+    if (abandoned_too) repair_dead();
     for (std::uint32_t i = 0; i < kBoardContexts; ++i) {
       std::uint64_t former = context(i).id.load(std::memory_order_acquire);
-      if (former != 0) {
-        if (tries == 0) continue;
-        const auto has_member = [&] {
-          for (std::uint32_t m = 0; m < members_used(); ++m) {
-            const auto state = MemberState::unpack(member(m).state.load(std::memory_order_acquire));
-            if (state.phase != Phase::none && state.context == i) return true;
-          }
-          return false;
-        };
-        if (has_member()) continue;
-      }
-      if (!context(i).id.compare_exchange_strong(former, id, std::memory_order_acq_rel)) continue;
+      if (former != 0 && (!abandoned_too || has_member(i))) continue;
+      if (!context(i).id.compare_exchange_strong(former, id, std::memory_order_seq_cst)) continue;
       for (auto& hint : context(i).hints) hint.store(0, std::memory_order_relaxed);
       return Place{i, id};
     }
-    repair_dead();
   }
   return std::nullopt;
+}
+
+std::optional<Board::Place> Board::find_context(std::uint64_t id) const noexcept {
+  for (std::uint32_t i = 0; i < kBoardContexts; ++i) {
+    if (context(i).id.load(std::memory_order_seq_cst) == id) return Place{i, id};
+  }
+  return std::nullopt;
+}
+
+// Two that begin it at the same time agree on the first place; who has joined the other one by then
+// finds that it is none.
+std::optional<Board::Place> Board::named_context(std::string_view name) {
+  Fnv1a hash;
+  hash.add(name);
+  const std::uint64_t id = hash.value() | 1;
+  if (const auto known = find_context(id)) return known;
+  const auto begun = begin_context(id);
+  if (!begun) return std::nullopt;
+  const auto first = find_context(id);
+  if (!first || first->index == begun->index) return begun;
+  std::uint64_t mine = id;
+  context(begun->index).id.compare_exchange_strong(mine, 0, std::memory_order_seq_cst);
+  return first;
 }
 
 std::optional<PinnedLock> Board::lock_member(std::uint32_t member) const {

@@ -12,8 +12,10 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "batch/wire.hpp"
 #include "iq/detail/layout.hpp"
 #include "sys/mapping.hpp"
 #include "sys/pinned_lock.hpp"
@@ -135,7 +137,12 @@ class Board {
  public:
   /// The one of this process, made if there is none. Errors: NoSpace, SystemError, CannotProbe.
   static std::shared_ptr<Board> of_process();
+  /// The one in another process's file, for a process that has none of its own so far; its own
+  /// otherwise. Null when the file cannot be had. Errors: as above.
+  static std::shared_ptr<Board> join_process(const InboxAddress& file, std::uint64_t id);
   Board();
+  /// Errors: BadArgument for another file.
+  explicit Board(Fd file);
   Board(const Board&) = delete;
   Board& operator=(const Board&) = delete;
 
@@ -166,6 +173,10 @@ class Board {
     std::uint64_t id = 0;
   };
   std::optional<Place> new_context();
+  /// The context of that name, begun if there is none. Empty when all are in use.
+  std::optional<Place> named_context(std::string_view name);
+  /// Where another process finds the file, while this one lives.
+  InboxAddress address() const noexcept;
 
   /// The lock byte of a member, if nobody holds it.
   std::optional<PinnedLock> lock_member(std::uint32_t member) const;
@@ -185,6 +196,8 @@ class Board {
   T* at(std::uint64_t offset) const noexcept {
     return reinterpret_cast<T*>(mapping_.data() + offset);
   }
+  std::optional<Place> begin_context(std::uint64_t id);
+  std::optional<Place> find_context(std::uint64_t id) const noexcept;
   bool repair_member(std::uint32_t member);
   void take_back(std::uint32_t context, std::uint32_t ticket) noexcept;
 

@@ -140,7 +140,7 @@ void BatchClient::call(LocalFunction& function, std::span<const std::byte> objec
   const TaskContextHandle& context = scheduler_.context();
   const std::uint64_t id = begin_call(route, std::move(result));
   try {
-    if (!context) return send_one(route, object, id, argument);
+    if (!context) return send_one(route, RequestKind::direct, object, id, argument);
     if (context->membership() != nullptr && post(context, function, object, argument, id)) return;
     Bucket& bucket = bucket_for(*context, route, object);
     const std::size_t bytes = argument.bytes();
@@ -162,6 +162,17 @@ void BatchClient::call(LocalFunction& function, std::span<const std::byte> objec
     end_call(id, std::current_exception());
   }
   if (first_due_ != kForever && now_ns() >= first_due_) send_due();
+}
+
+void BatchClient::say_hello(LocalFunction& function, const CallWriter& hello,
+                            std::shared_ptr<CallResult> result) {
+  Route& route = route_to(function);
+  const std::uint64_t id = begin_call(route, std::move(result));
+  try {
+    send_one(route, RequestKind::hello, {}, id, hello);
+  } catch (...) {
+    end_call(id, std::current_exception());
+  }
 }
 
 // False when the function is served by processes that do not see the context's board, or there is
@@ -217,10 +228,11 @@ void BatchClient::refuse(const Route& route, Status status) {
                   route.function->description()));
 }
 
-void BatchClient::send_one(Route& route, std::span<const std::byte> object, std::uint64_t id,
-                           const CallWriter& argument) {
+void BatchClient::send_one(Route& route, RequestKind kind, std::span<const std::byte> object,
+                           std::uint64_t id, const CallWriter& argument) {
   const std::size_t bytes = argument.bytes();
   RequestHead head;
+  head.kind = kind;
   head.count = 1;
   head.reply_to = inbox_->address();
   head.object_bytes = static_cast<std::uint32_t>(object.size());

@@ -44,6 +44,9 @@ class BatchClient {
 
   void call(LocalFunction& function, std::span<const std::byte> object, const CallWriter& argument,
             std::shared_ptr<CallResult> result);
+  /// As call(), at once: asks a function that was opened by name about itself.
+  void say_hello(LocalFunction& function, const CallWriter& hello,
+                 std::shared_ptr<CallResult> result);
   /// Sends what the context's callers have gathered in this thread. Failures reach the callers.
   void flush(TaskContext& context) noexcept;
   /// The context ends: what still waits in it goes, alone.
@@ -100,7 +103,7 @@ class BatchClient {
   void end_call(std::uint64_t id, std::exception_ptr error);
   Bucket& bucket_for(TaskContext& context, Route& route, std::span<const std::byte> object);
   [[noreturn]] static void refuse(const Route& route, Status status);
-  void send_one(Route& route, std::span<const std::byte> object, std::uint64_t id,
+  void send_one(Route& route, RequestKind kind, std::span<const std::byte> object, std::uint64_t id,
                 const CallWriter& argument);
   void send(Bucket& bucket) noexcept;
   void send_due() noexcept;

@@ -52,7 +52,6 @@ std::uint64_t random_id() {
 LocalFunction::LocalFunction(const std::string& name, const BatchType& type,
                              const BatchSettings& settings, BatchHandler handler)
     : name_(name),
-      type_(type),
       settings_(settings),
       id_(random_id()),
       board_(Board::of_process()),
@@ -68,16 +67,55 @@ LocalFunction::LocalFunction(const std::string& name, const BatchType& type,
   const NoMembersHere no_members;
   servers_->fork(
       {.count = settings.servers, .restarts = kServerRestarts},
-      [settings, type, board = board_, handler = std::move(handler)](Consumer<Bytes>& requests) {
-        serve_batches(requests, settings, handler, type, board);
-      },
+      [plan = ServerPlan{settings, type, id_, board_, std::move(handler)}](
+          Consumer<Bytes>& requests) { serve_batches(requests, plan); },
       queue_);
+}
+
+LocalFunction::LocalFunction(const std::string& name) : name_(name), queue_(open_only, name) {}
+
+void LocalFunction::introduce(const BatchType& type) {
+  constexpr std::int64_t kPatienceNs = 10'000'000'000;
+  struct Hello final : CallWriter {
+    explicit Hello(const BatchType& our_type) : type(our_type) {}
+    std::size_t bytes() const override { return sizeof(HelloBody) + type.name.size(); }
+    void write(std::byte* to, std::size_t) const override {
+      const HelloBody body{type.layout};
+      std::memcpy(to, &body, sizeof body);
+      std::memcpy(to + sizeof body, type.name.data(), type.name.size());
+    }
+    const BatchType& type;
+  };
+  struct Welcome final : CallResult {
+    void accept(std::span<const std::byte> bytes) override {
+      body = WireReader(bytes).read<WelcomeBody>();
+    }
+    WelcomeBody body{};
+  };
+  const auto welcome = std::make_shared<Welcome>();
+  BatchClient& client = BatchClient::of_this_thread();
+  client.say_hello(*this, Hello(type), welcome);
+  if (!client.scheduler().await(*welcome, now_ns() + kPatienceNs)) {
+    throw NotFound(fmt::format(
+        "cannot open batched function \"{}\": the queue of that name has readers, and none of them "
+        "answered for 10 s. They serve no batched function, or all hang in one",
+        name_));
+  }
+  if (welcome->error()) std::rethrow_exception(welcome->error());
+  const WelcomeBody& body = welcome->body;
+  id_ = body.function;
+  settings_.max_size = body.max_size;
+  settings_.max_delay_ns = body.max_delay_ns;
+  board_ = Board::join_process({body.board_inode, body.pid, body.number}, body.board);
+  const ForkGuard guard;
+  functions().by_id[id_] = this;
 }
 
 LocalFunction::~LocalFunction() {
   {
     const ForkGuard guard;
-    functions().by_id.erase(id_);
+    const auto known = functions().by_id.find(id_);
+    if (known != functions().by_id.end() && known->second == this) functions().by_id.erase(known);
   }
   end_servers();
   if (maker_ != process_generation()) static_cast<void>(servers_.release());
@@ -94,6 +132,7 @@ void LocalFunction::end_servers() noexcept {
   if (!servers_ || maker_ != process_generation()) return;
   try {
     EndpointAccess::drainer(queue_)();
+    if (!name_.empty() && queue_.is_current()) iq::remove(name_);
     for (int i = 0; i < settings_.servers; ++i) {
       const RequestHead quit{RequestKind::quit, 0, {}, 0, 0};
       control_->put(std::as_bytes(std::span(&quit, 1)));
@@ -129,6 +168,17 @@ std::string LocalFunction::description() const {
 void LocalFunction::call(std::span<const std::byte> object, const CallWriter& argument,
                          std::shared_ptr<CallResult> result) {
   BatchClient::of_this_thread().call(*this, object, argument, std::move(result));
+}
+
+std::shared_ptr<BatchFunction> BatchFunction::open(const std::string& name, const BatchType& type) {
+  auto opened = std::make_shared<LocalFunction>(name);
+  try {
+    opened->introduce(type);
+  } catch (...) {
+    BatchClient::forget_in_this_thread(*opened);
+    throw;
+  }
+  return opened;
 }
 
 std::shared_ptr<BatchFunction> BatchFunction::make(const std::string& name, const BatchType& type,

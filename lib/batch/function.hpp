@@ -21,7 +21,8 @@ class LocalFunction final : public BatchFunction,
  public:
   LocalFunction(const std::string& name, const BatchType& type, const BatchSettings& settings,
                 BatchHandler handler);
-  LocalFunction(const std::string& name, const BatchType& type);
+  /// Opens the queue of that name; introduce() is to follow. Errors: NotFound, as IterableQueue.
+  explicit LocalFunction(const std::string& name);
   ~LocalFunction() override;
 
   void call(std::span<const std::byte> object, const CallWriter& argument,
@@ -29,6 +30,9 @@ class LocalFunction final : public BatchFunction,
   std::vector<int> server_pids() override;
   void close() noexcept override;
 
+  /// Asks a server for what the maker knows. Errors: WrongType with both; ServerDied when nobody
+  /// serves; NotFound when nobody answers.
+  void introduce(const BatchType& type);
   /// For one thread of this process. Errors: Closed, NoSpace, TooManyEndpoints.
   Producer<Bytes> get_producer();
   const BatchSettings& settings() const noexcept { return settings_; }
@@ -45,7 +49,6 @@ class LocalFunction final : public BatchFunction,
   void end_servers() noexcept;
 
   std::string name_;
-  BatchType type_;
   BatchSettings settings_;
   std::uint64_t id_ = 0;
   std::shared_ptr<Board> board_;
@@ -56,9 +59,16 @@ class LocalFunction final : public BatchFunction,
   std::unique_ptr<WorkerGroup> servers_;
 };
 
+/// What every server of a function has from its maker.
+struct ServerPlan {
+  BatchSettings settings;
+  BatchType type;
+  std::uint64_t function = 0;
+  std::shared_ptr<Board> board;
+  BatchHandler handler;
+};
+
 /// A server's life: serves what comes until it is told to end. Runs in a worker.
-void serve_batches(Consumer<Bytes>& requests, const BatchSettings& settings,
-                   const BatchHandler& handler, const BatchType& type,
-                   const std::shared_ptr<Board>& board);
+void serve_batches(Consumer<Bytes>& requests, const ServerPlan& plan);
 
 }  // namespace iq::detail

@@ -33,6 +33,14 @@ bool has_reader(const ProducerHandle& producer) {
 
 }  // namespace
 
+Fd open_inbox_file(const InboxAddress& at) {
+  PassedFile file;
+  file.id = {device_of_anonymous_files(), at.inode};
+  file.holder = at.pid;
+  file.holder_number = at.number;
+  return take_passed_file(file);
+}
+
 Inbox::Inbox()
     : queue_(kInboxOptions),
       consumer_(queue_.get_consumer()),
@@ -51,11 +59,7 @@ ProducerHandle Outboxes::find(const InboxAddress& to) {
   auto known = open_.find(to);
   if (known == open_.end()) {
     std::erase_if(open_, [](const auto& entry) { return !has_reader(entry.second); });
-    PassedFile file;
-    file.id = {device_of_anonymous_files(), to.inode};
-    file.holder = to.pid;
-    file.holder_number = to.number;
-    Fd found = take_passed_file(file);
+    Fd found = open_inbox_file(to);
     if (!found) return nullptr;
     auto segment = Segment::open_file(std::move(found), "");
     auto made = std::make_shared<ProducerRing>(attach_repairing(segment, Role::producer, false));

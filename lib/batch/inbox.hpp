@@ -9,8 +9,12 @@
 #include "batch/wire.hpp"
 #include "iq/bytes.hpp"
 #include "iq/queue.hpp"
+#include "sys/fd.hpp"
 
 namespace iq::detail {
+
+/// The anonymous file at that address; empty when it cannot be had.
+Fd open_inbox_file(const InboxAddress& at);
 
 /// The queue of one thread into which servers put their answers.
 class Inbox {

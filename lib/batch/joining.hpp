@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "batch/scheduler.hpp"
 
@@ -14,6 +15,9 @@ void share_context();
 /// In a child: joins the context that the thread which forked was in, if that is shared. Null when
 /// there is none, or no place in it. Errors: as above.
 TaskContextHandle join_inherited_context();
+
+/// The context's callers in this thread join those of that name. Errors: as above.
+void join_named_context(const TaskContextHandle& context, const std::string& name);
 
 /// Has WorkerGroup do both for its workers, and count a join() as blocking. Once is enough.
 void set_work_hooks() noexcept;

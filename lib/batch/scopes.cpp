@@ -21,6 +21,10 @@ ContextScope::ContextScope() : generation_(process_generation()) {
   fiber.context = mine_;
 }
 
+ContextScope::ContextScope(const std::string& name) : ContextScope() {
+  if (mine_) join_named_context(mine_, name);
+}
+
 ContextScope::~ContextScope() {
   if (!mine_ || generation_ != process_generation()) return;
   TaskFiber& fiber = BatchClient::of_this_thread().scheduler().current();

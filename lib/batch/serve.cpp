@@ -60,10 +60,7 @@ namespace {
 
 /// The process's threads, and which of them may run the function.
 struct ServerProcess {
-  const BatchSettings& settings;
-  const BatchHandler& handler;
-  const BatchType& type;
-  const std::shared_ptr<Board>& board;
+  const ServerPlan& plan;
   std::mutex turn;  ///< of running the function
   std::mutex mutex;
   std::condition_variable idle;
@@ -92,6 +89,7 @@ class ServerThread final : ReplyWatch {
   void last_word();
   void serve_direct(const RequestHead& head, WireReader& in);
   void serve_gathered(const RequestHead& head, WireReader& in);
+  void welcome(const RequestHead& head, WireReader& in);
   void run_handler();
   bool reply(const InboxAddress& to, std::span<const std::size_t> calls);
   bool put_answers(const InboxAddress& to, std::span<const std::size_t> calls, std::size_t size);
@@ -139,6 +137,7 @@ bool ServerThread::handle(std::span<const std::byte> item) {
   switch (head.kind) {
     case RequestKind::direct: serve_direct(head, in); break;
     case RequestKind::gather: serve_gathered(head, in); break;
+    case RequestKind::hello: welcome(head, in); break;
     case RequestKind::quit:
       if (is_first_) {
         last_word();
@@ -188,8 +187,9 @@ void ServerThread::serve_direct(const RequestHead& head, WireReader& in) {
 // B6. The calls of several members: theirs all count as running before the first has its answer, or
 // the quick would form a batch without the slow.
 void ServerThread::serve_gathered(const RequestHead& head, WireReader& in) {
-  if (!process_.board || in.read<std::uint64_t>() != process_.board->id()) return;
-  TakenCalls taken(*process_.board, head, in, core_->deliveries() > 1);
+  Board& board = *process_.plan.board;
+  if (in.read<std::uint64_t>() != board.id()) return;
+  TakenCalls taken(board, head, in, core_->deliveries() > 1);
   if (taken.ids().empty()) return;
   work_.clear();
   work_.object = taken.object();
@@ -203,9 +203,39 @@ void ServerThread::serve_gathered(const RequestHead& head, WireReader& in) {
   }
 }
 
+// Somebody has found the function by name: tells what a child of the maker would know.
+void ServerThread::welcome(const RequestHead& head, WireReader& in) {
+  const ServerPlan& plan = process_.plan;
+  const auto call = in.read<CallHead>();
+  const auto theirs = in.read<HelloBody>();
+  const auto name = in.take(in.left());
+  ids_ = {call.id};
+  all_ = {0};
+  work_.clear();
+  work_.arguments.emplace_back();
+  if (theirs.layout != plan.type.layout) {
+    const std::string_view text(reinterpret_cast<const char*>(name.data()), name.size());
+    work_.fail(0, std::make_exception_ptr(WrongType(fmt::format(
+                      "cannot open a batched function: it is `{}` (layout {:08x}), this program's "
+                      "is `{}` (layout {:08x}). Rebuild both programs",
+                      plan.type.name, plan.type.layout >> 32, text, theirs.layout >> 32))));
+  } else {
+    const InboxAddress file = plan.board->address();
+    const WelcomeBody body{plan.function,
+                           plan.settings.max_size,
+                           plan.settings.max_delay_ns,
+                           plan.board->id(),
+                           file.inode,
+                           file.pid,
+                           file.number};
+    std::memcpy(work_.result(0, sizeof body).data(), &body, sizeof body);
+  }
+  reply(head.reply_to, all_);
+}
+
 void ServerThread::run_handler() {
   const std::uint32_t deliveries = core_->deliveries();
-  if (deliveries > (process_.settings.idempotent ? 2U : 1U)) {
+  if (deliveries > (process_.plan.settings.idempotent ? 2U : 1U)) {
     return work_.fail_all(std::make_exception_ptr(ServerDied(
         "the process that served this call's batch was killed or ended in the middle of it. It may "
         "have been carried out. Declare the function idempotent to have such a batch served once "
@@ -213,7 +243,7 @@ void ServerThread::run_handler() {
   }
   const std::lock_guard lock(process_.turn);
   try {
-    process_.handler(work_);
+    process_.plan.handler(work_);
   } catch (...) {
     work_.fail_all(std::current_exception());
   }
@@ -280,11 +310,11 @@ void ServerThread::after_wait() noexcept { process_.turn.lock(); }
 
 }  // namespace
 
-void serve_batches(Consumer<Bytes>& requests, const BatchSettings& settings,
-                   const BatchHandler& handler, const BatchType& type,
-                   const std::shared_ptr<Board>& board) {
-  ServerProcess process{settings, handler, type, board, {}, {}, {}, 0, 0};
-  ServerThread(process, requests, true).serve();
+void serve_batches(Consumer<Bytes>& requests, const ServerPlan& plan) {
+  // Never freed: other threads may still listen when this one has had the last word, and the
+  // process leaves without waiting for them.
+  auto* process = new ServerProcess{plan, {}, {}, {}, 0, 0};
+  ServerThread(*process, requests, true).serve();
 }
 
 }  // namespace iq::detail

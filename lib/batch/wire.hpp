@@ -27,7 +27,7 @@ enum class RequestKind : std::uint32_t {
   direct = 1,  ///< the calls follow, all of one caller
   gather = 2,  ///< the board's id and references into it follow: the calls of several callers
   quit = 3,    ///< one server ends, after what is queued
-  hello = 4,   ///< the types follow: somebody who came by name asks whether they agree
+  hello = 4,   ///< one call follows: somebody who came by name asks whether types agree
 };
 
 /// Opens every item of a function's request queue. With one call of 8 bytes it fits into a slot.
@@ -47,7 +47,23 @@ struct CallHead {
   std::uint32_t reserved = 0;
 };
 
-enum class AnswerState : std::uint32_t { value = 1, error = 2, nudge = 3, welcome = 4 };
+/// Behind the call's head of a hello: what the caller takes the types to be. The name follows.
+struct HelloBody {
+  std::uint64_t layout;
+};
+
+/// The answer to it, behind which the types' name follows.
+struct WelcomeBody {
+  std::uint64_t function;
+  std::uint64_t max_size;
+  std::int64_t max_delay_ns;
+  std::uint64_t board;  ///< its id, and where its file is
+  std::uint64_t board_inode;
+  std::int32_t pid;
+  std::int32_t number;
+};
+
+enum class AnswerState : std::uint32_t { value = 1, error = 2, nudge = 3 };
 
 /// Before each answer in an inbox.
 struct AnswerHead {

@@ -88,12 +88,12 @@ class IQ_API TaskLimit {
 /// What a scope may hold of a context; see iq::BatchContext.
 struct IQ_API ContextScope {
   ContextScope();
+  explicit ContextScope(const std::string& name);
   ContextScope(const ContextScope&) = delete;
   ContextScope& operator=(const ContextScope&) = delete;
   ~ContextScope();
 
  private:
-  TaskContextHandle former_;
   TaskContextHandle mine_;
   std::uint64_t generation_;
   void* fiber_;
