@@ -16,9 +16,11 @@ namespace bench {
 namespace {
 
 constexpr std::array<Shape, 5> kShapes = {{{1, 1}, {2, 2}, {4, 4}, {1, 4}, {4, 1}}};
+// What --quick runs where nobody said what.
+constexpr std::array kQuickShapes = {"1P1C", "4P4C"};
+constexpr std::array<std::size_t, 7> kQuickSizes = {8, 64, 200, 256, 4'096, 65'536, 1'048'576};
 constexpr std::string_view kOurs = "iq";
 
-// A filter is one or several beginnings of words, with commas between: one of them must fit.
 bool fits_filter(std::string_view filter, const std::vector<std::string>& words) {
   for (const auto part : std::views::split(filter, ',')) {
     const std::string_view beginning(part.begin(), part.end());
@@ -33,10 +35,14 @@ bool wanted(const Entry& entry, Shape shape, const Plan& plan) {
   if (shape.producers > entry.most.producers || shape.consumers > entry.most.consumers) {
     return false;
   }
+  if (plan.quick && plan.filters.empty() &&
+      (std::ranges::find(kQuickShapes, shape_name(shape)) == kQuickShapes.end() ||
+       std::ranges::find(kQuickSizes, entry.bytes) == kQuickSizes.end())) {
+    return false;
+  }
   const std::vector<std::string> words = {entry.peer, entry.mode, size_name(entry.bytes),
                                           shape_name(shape)};
-  return std::ranges::all_of(plan.filters,
-                             [&](const auto& filter) { return fits_filter(filter, words); });
+  return fits(plan.filters, words);
 }
 
 bool run_once(Row& row, const Plan& plan) {
@@ -48,36 +54,45 @@ bool run_once(Row& row, const Plan& plan) {
     return false;
   }
   row.ns_per_item.push_back(result.ns_per_item);
+  row.trips_ns.insert(row.trips_ns.end(), result.trips_ns.begin(), result.trips_ns.end());
   row.out_of_order += result.out_of_order;
   row.longest_end_ms = std::max(row.longest_end_ms, result.end_ms);
   return true;
 }
 
-void compare(Row& ours, Row& theirs, const Plan& plan) {
+double probe_beside(const Plan& plan) {
+  constexpr std::int64_t kMostNs = 20'000'000;
+  return ping_pong_ns(std::min(kMostNs, plan.slice_ns / 4));
+}
+
+bool run_ours(Row& row, double probe, const Plan& plan) {
+  if (!run_once(row, plan)) return false;
+  row.probes.push_back(probe);
+  row.ratios.push_back(1);
+  return true;
+}
+
+// `in_place`: ours without copies, beside a peer that copies; null where there is none.
+void compare(Row& ours, Row* in_place, Row& theirs, const Plan& plan) {
   for (int pair = 0; pair < plan.pairs; ++pair) {
-    const bool ours_ran = run_once(ours, plan);
-    const double probe = ping_pong_ns();
-    if (ours_ran) {
-      ours.probes.push_back(probe);
-      ours.ratios.push_back(1);
-    }
+    const double probe = probe_beside(plan);
+    const bool in_place_ran = in_place != nullptr && run_ours(*in_place, probe, plan);
+    const bool ours_ran = run_ours(ours, probe, plan);
     if (!run_once(theirs, plan)) return;
     theirs.probes.push_back(probe);
-    if (!ours_ran) continue;
-    theirs.ratios.push_back(theirs.ns_per_item.back() / ours.ns_per_item.back());
+    const double theirs_ns = theirs.ns_per_item.back();
+    if (ours_ran) theirs.ratios.push_back(theirs_ns / ours.ns_per_item.back());
+    if (in_place_ran) theirs.ratios_in_place.push_back(theirs_ns / in_place->ns_per_item.back());
   }
 }
 
 void run_alone(Row& row, const Plan& plan) {
   for (int i = 0; i < plan.pairs; ++i) {
-    const double probe = ping_pong_ns();
-    if (!run_once(row, plan)) return;
-    row.probes.push_back(probe);
-    row.ratios.push_back(1);
+    if (!run_ours(row, probe_beside(plan), plan)) return;
   }
 }
 
-// Ours with the same mode is what a peer is compared with.
+// A peer is compared with ours of the same mode; one that copies, with ours in place, too.
 std::vector<Row> run_cell(const Entries& entries, std::size_t bytes, Shape shape,
                           const Plan& plan) {
   std::deque<Row> ours, theirs;
@@ -89,11 +104,16 @@ std::vector<Row> run_cell(const Entries& entries, std::size_t bytes, Shape shape
       theirs.push_back({.entry = &entry, .shape = shape});
     }
   }
-  const auto reference_of = [&](const Row& row) {
-    return std::ranges::find_if(ours,
-                                [&](const Row& our) { return our.entry->mode == row.entry->mode; });
+  const auto ours_of = [&](const std::string& mode) -> Row* {
+    const auto found =
+        std::ranges::find_if(ours, [&](const Row& our) { return our.entry->mode == mode; });
+    return found == ours.end() ? nullptr : &*found;
   };
-  for (Row& row : theirs) compare(*reference_of(row), row, plan);
+  for (Row& row : theirs) {
+    const Entry& entry = *row.entry;
+    Row* const in_place = entry.mode == "copy" ? ours_of("in_place") : nullptr;
+    compare(*ours_of(entry.against.empty() ? entry.mode : entry.against), in_place, row, plan);
+  }
   std::vector<Row> rows;
   for (Row& row : ours) {
     const bool ran = !row.ns_per_item.empty() || !row.error.empty();
@@ -106,7 +126,16 @@ std::vector<Row> run_cell(const Entries& entries, std::size_t bytes, Shape shape
 
 }  // namespace
 
-std::string size_name(std::size_t bytes) { return fmt::format("{}B", bytes); }
+std::string size_name(std::size_t bytes) {
+  if (bytes % (1 << 20) == 0) return fmt::format("{}MiB", bytes >> 20);
+  if (bytes % (1 << 10) == 0) return fmt::format("{}KiB", bytes >> 10);
+  return fmt::format("{}B", bytes);
+}
+
+bool fits(const std::vector<std::string>& filters, const std::vector<std::string>& words) {
+  return std::ranges::all_of(filters,
+                             [&](const auto& filter) { return fits_filter(filter, words); });
+}
 
 std::string shape_name(Shape shape) {
   return fmt::format("{}P{}C", shape.producers, shape.consumers);

@@ -8,9 +8,14 @@
 
 namespace bench {
 
-/// Machine, compiler, load: what a figure means nothing without. Then the table's heading.
-void print_heading(const Plan& plan);
+/// Machine, compiler, load: what a figure means nothing without.
+void print_heading();
+void print_table_heading(const Plan& plan);
 void print_rows(const std::vector<Row>& rows);
+/// Three digits or more, without an exponent.
+std::string figure(double value);
+/// As a JSON string.
+std::string in_quotes(const std::string& text);
 /// At once, on stderr: what a row ended with.
 void complain(const Row& row);
 

@@ -1,10 +1,20 @@
 #!/usr/bin/env python3
 """Runs bench-smoke for a moment and checks what it says. Usage: smoke.py BENCH-SMOKE"""
 import json
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+
+
+PEERS = ('iq', 'boost-mq', 'posix-mq', 'pipe', 'seqpacket', 'vyukov-16', 'boost-lockfree',
+         'boost-spsc', 'python-mp', 'raw-', 'line', 'futex')
+LIMITS = ('raw-256K', 'raw-4M', 'line', 'futex')
+MEASURES = ('kill_to_gone', 'kill_to_end', 'kill_to_redelivery', 'attach_producer',
+            'detach_consumer', 'short_lived', 'short_lived_lanes', 'short_lived_bare',
+            'idle_consumer_1', 'idle_consumer_16', 'blocked_producer', 'among_7_idle',
+            'busy_2P2C', 'memory_queue', 'memory_consumer', 'memory_producer_8B')
 
 
 def run(program, *arguments):
@@ -31,8 +41,67 @@ def check_failure(program, peer, error):
     assert theirs['peer'] == peer and error in theirs['error'], theirs
 
 
+# A few milliseconds of every peer that needs no package of its own.
+def check_every_peer(program):
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / 'rows.json'
+        done = run(program, '--pairs', '1', '--slice-ms', '2', '--json', str(file),
+                   '8B,48B,64B,4KiB,64KiB', ','.join(PEERS), '1P1C,2P2C')
+        print(done.stdout)
+        assert done.returncode == 0, f'exit code {done.returncode}'
+        rows = json.loads(file.read_text())
+    for peer in PEERS:
+        assert any(row['peer'].startswith(peer) for row in rows), f'nothing of {peer}'
+    for row in rows:
+        assert row['ns_per_item']['median'] > 0, row
+        assert row.get('limit', False) == (row['peer'] in LIMITS), row
+    in_place = [row['ratio_to_iq_in_place'] for row in rows if row['mode'] == 'copy'
+                and row['peer'] != 'iq']
+    assert in_place and min(in_place) > 0, in_place
+    assert any(row['mode'] == 'in_place' and 'limit' in row for row in rows), rows
+    for mode in ('spin', 'sleep', 'sleep_one_core'):
+        trips = [row['latency_ns'] for row in rows if row['mode'] == mode]
+        assert len(trips) >= 3, mode
+        assert all(0 < trip['p50'] <= trip['p99'] <= trip['p999'] for trip in trips), trips
+
+
+def check_measures(program):
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / 'measures.json'
+        done = run(program, '--measures', '--pairs', '1', '--slice-ms', '2', '--json', str(file),
+                   ','.join(MEASURES))
+        print(done.stdout)
+        assert done.returncode == 0, f'exit code {done.returncode}'
+        measures = {measure['measure']: measure for measure in json.loads(file.read_text())}
+    assert set(MEASURES) <= set(measures), set(MEASURES) - set(measures)
+    for measure in measures.values():
+        assert 0 <= measure['min'] <= measure['median'] <= measure['max'], measure
+
+
+# What gnuplot would get: it need not be there.
+def check_plot(program):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / 'gnuplot').write_text(f'#!/bin/sh\nexec cat >{folder}/script\n')
+        (folder / 'gnuplot').chmod(0o755)
+        done = subprocess.run(
+            [program, '--pairs', '1', '--slice-ms', '2', '--plot', f'{folder}/all.svg',
+             'vyukov-1024,pipe', '8B,64B', '1P1C', 'single,bulk,sleep'],
+            env={**os.environ, 'PATH': f'{folder}:{os.environ["PATH"]}'}, timeout=100)
+        assert done.returncode == 0, f'exit code {done.returncode}'
+        script = (folder / 'script').read_text()
+    assert f'set output "{folder}/all.svg"' in script, script
+    for title in ('1 producer, 1 consumer\\none by one', '1 producer, 1 consumer\\nin bulk',
+                  'round trip, sleeping, two cores', 'Vyukov ring', 'iq (this library)'):
+        assert title in script, (title, script)
+    assert run(program, '--plot', 'all.jpg').returncode == 2
+
+
 def main():
     program = sys.argv[1]
+    check_every_peer(program)
+    check_measures(program)
+    check_plot(program)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / 'rows.json'
         done = run(program, '--pairs', '2', '--slice-ms', '20', '--json', str(file),

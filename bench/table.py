@@ -17,9 +17,29 @@ def cell(row):
             f'· {short(row["probe_ns"])}')
 
 
+def microseconds(ns):
+    return f'{ns / 1e3:.2f}' if ns < 1e4 else f'{ns / 1e3:.0f}'
+
+
+def print_trips(rows):
+    if not rows:
+        return
+    print('| round trip, 64 B, µs | p50 | p99 | p99.9 | peer/iq |')
+    print('|---|---|---|---|---|')
+    for row in sorted(rows, key=lambda row: ('spin', 'sleep', 'sleep_one_core').index(row['mode'])):
+        limit = ' (limit)' if 'limit' in row else ''
+        trip = row['latency_ns']
+        print(f'| {row["peer"]}, {row["mode"]}{limit} | '
+              + ' | '.join(microseconds(trip[share]) for share in ('p50', 'p99', 'p999'))
+              + f' | {row["ratio_to_iq"]:.2f} |')
+    print()
+
+
 def main():
     with open(sys.argv[1], encoding='utf-8') as file:
         rows = json.load(file)
+    print_trips([row for row in rows if 'latency_ns' in row])
+    rows = [row for row in rows if 'latency_ns' not in row]
     for size in sorted({row['bytes'] for row in rows}):
         of_size = [row for row in rows if row['bytes'] == size]
         shapes = list(dict.fromkeys((row['producers'], row['consumers']) for row in of_size))

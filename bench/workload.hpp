@@ -18,20 +18,23 @@ inline void report_ready(Arena& arena) noexcept {
   while (!arena.go.load(std::memory_order_acquire)) sched_yield();
 }
 
-// Items are written kBulk at a time, also where they are put one by one: copying an item right
-// behind its last small store would measure the processor's store forwarding.
+// Small items are written kBulk at a time, also where they are put one by one: copying an item
+// right behind its last small store would measure the processor's store forwarding. A large one is
+// prepared once; later its first and last word change. Who puts it copies all of it.
 template <Peer P>
 std::uint64_t put_until_stopped(P& peer, int index, Arena& arena) {
-  static_assert(kBulk % P::kBatch == 0);
+  constexpr std::size_t kItems = sizeof(typename P::Item) < kLarge ? kBulk : 1;
+  static_assert(kItems % P::kBatch == 0);
   auto out = peer.producer(index);
-  std::array<typename P::Item, kBulk> items;
+  const auto prepared = std::make_unique<std::array<typename P::Item, kItems>>();
+  auto& items = *prepared;
   for (auto& item : items) item.words.fill(kFiller);
   report_ready(arena);
   std::uint64_t count = 0;
   Backoff backoff;
   while (!arena.stop.load(std::memory_order_relaxed)) {
-    for (std::size_t i = 0; i < kBulk; ++i) items[i].set(first_tag(index) + count + i);
-    for (std::size_t i = 0; i < kBulk; i += P::kBatch) {
+    for (std::size_t i = 0; i < kItems; ++i) items[i].set(first_tag(index) + count + i);
+    for (std::size_t i = 0; i < kItems; i += P::kBatch) {
       const auto batch = std::span(std::as_const(items)).subspan(i).template first<P::kBatch>();
       while (!out.put(batch)) [[unlikely]] {
           if (arena.stop.load(std::memory_order_relaxed)) return count;
@@ -103,17 +106,35 @@ class PeerJob final : public Job {
   P peer_;
 };
 
-/// Calls `add` with each size that every peer is measured with: one more is one more number here.
-template <class Add>
+/// The sizes that peers are measured with: one more is one more number here. Small ones go one by
+/// one and in bulk, large ones are copied or used in place.
+using SmallSizes = std::index_sequence<8, 64, 256>;
+using LargeSizes = std::index_sequence<4'096, 65'536, 1'048'576>;
+/// Payloads of queues whose items may each have another size.
+using VariableSizes = std::index_sequence<16, 48, 200, 1'000>;
+
+/// Calls `add` with each of the sizes that is at most kMost.
+template <std::size_t kMost = SIZE_MAX, class Add, std::size_t... kBytes>
+void for_each(std::index_sequence<kBytes...>, const Add& add) {
+  const auto add_one = [&]<std::size_t kSize>() {
+    if constexpr (kSize <= kMost) add.template operator()<kSize>();
+  };
+  (add_one.template operator()<kBytes>(), ...);
+}
+template <std::size_t kMost = SIZE_MAX, class Add>
 void for_each_size(const Add& add) {
-  [&]<std::size_t... kBytes>(std::index_sequence<kBytes...>) {
-    (add.template operator()<kBytes>(), ...);
-  }
-  (std::index_sequence<8, 64>());
+  for_each<kMost>(SmallSizes{}, add);
+  for_each<kMost>(LargeSizes{}, add);
 }
 
 template <Peer P>
-Entry entry(std::string peer, std::string mode = P::kBatch == 1 ? "single" : "bulk") {
+std::string usual_mode() {
+  if (sizeof(typename P::Item) >= kLarge) return "copy";
+  return P::kBatch == 1 ? "single" : "bulk";
+}
+
+template <Peer P>
+Entry entry(std::string peer, std::string mode = usual_mode<P>()) {
   return {.peer = std::move(peer),
           .mode = std::move(mode),
           .bytes = sizeof(typename P::Item),

@@ -5,13 +5,12 @@
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <string>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
 
 namespace bi = boost::interprocess;
-inline constexpr std::size_t kCapacity = 8192;
 inline constexpr Tag kEnd = 0;  // no item has this tag
 
 template <std::size_t kBytes>
@@ -23,7 +22,7 @@ class BoostMessageQueue {
 
   explicit BoostMessageQueue(Shape shape)
       : consumers_(shape.consumers),
-        queue_(bi::create_only, name().c_str(), kCapacity, sizeof(Item)) {
+        queue_(bi::create_only, name().c_str(), slots_for(kBytes), sizeof(Item)) {
     bi::message_queue::remove(name().c_str());  // forked children have the mapping
   }
   void attached() {}
@@ -39,21 +38,21 @@ class BoostMessageQueue {
     bi::message_queue& queue;
     template <class Visit>
     [[gnu::always_inline]] void drain(Visit visit, const Arena&) {
-      Item item;
+      const auto item = std::make_unique<Item>();
       for (;;) {
         bi::message_queue::size_type size = 0;
         unsigned priority = 0;
-        queue.receive(&item, sizeof item, size, priority);
-        if (item.tag() == kEnd) return;
-        visit(std::as_const(item));
+        queue.receive(item.get(), sizeof(Item), size, priority);
+        if (item->tag() == kEnd) return;
+        visit(std::as_const(*item));
       }
     }
   };
   Producer producer(int) { return {queue_}; }
   Consumer consumer(int) { return {queue_}; }
   void finish() {
-    Item end{};
-    for (int i = 0; i < consumers_; ++i) queue_.send(&end, sizeof end, 0);
+    const auto end = std::make_unique<Item>();
+    for (int i = 0; i < consumers_; ++i) queue_.send(end.get(), sizeof(Item), 0);
   }
   std::uint64_t take_overs() const { return 0; }
 
@@ -70,6 +69,10 @@ void add_boost_message_queue(Entries& entries) {
   for_each_size([&]<std::size_t kBytes>() {
     entries.push_back(entry<BoostMessageQueue<kBytes>>("boost-mq"));
   });
+  for_each(VariableSizes{}, [&]<std::size_t kBytes>() {
+    entries.push_back(entry<BoostMessageQueue<kBytes>>("boost-mq", "variable"));
+  });
+  add_sleeping<BoostMessageQueue<kTripBytes>>(entries, "boost-mq");
 }
 
 }  // namespace bench

@@ -1,4 +1,5 @@
-// This library: one by one with put(), in bulk with put_all(); taken by iteration in both.
+// This library with items of one type: one by one with put(), in bulk with put_all(); large ones
+// copied in and out, or written and read in place. Taken by iteration in all cases.
 #include "iq/iq.hpp"
 
 #include <unistd.h>
@@ -10,12 +11,14 @@
 namespace bench {
 namespace {
 
-template <std::size_t kBytes, std::size_t kItemsPerPut>
+enum class Way : unsigned char { single, bulk, copy, in_place };
+
+template <std::size_t kBytes, Way kWay>
 class Iq {
  public:
   using Item = bench::Item<kBytes>;
   static constexpr Parties kParties = Parties::processes;
-  static constexpr std::size_t kBatch = kItemsPerPut;
+  static constexpr std::size_t kBatch = kWay == Way::bulk ? kBulk : 1;
 
   explicit Iq(Shape) : queue_(iq::create_only, name_) {}
   ~Iq() { attached(); }
@@ -30,10 +33,14 @@ class Iq {
   struct Producer {
     iq::Producer<Item> out;
     bool put(std::span<const Item, kBatch> batch) {
-      if constexpr (kBatch == 1) {
-        out.put(batch.front());
-      } else {
+      if constexpr (kWay == Way::bulk) {
         out.put_all(batch);
+      } else if constexpr (kWay == Way::in_place) {
+        auto place = out.loan();
+        *place = batch.front();  // stands for whatever writes the item
+        place.commit();
+      } else {
+        out.put(batch.front());
       }
       return true;
     }
@@ -42,7 +49,15 @@ class Iq {
     iq::Consumer<Item> in;
     template <class Visit>
     [[gnu::always_inline]] void drain(Visit visit, const Arena&) {
-      for (const Item& item : in) visit(item);
+      if constexpr (kWay == Way::copy) {
+        const auto mine = std::make_unique<Item>();
+        for (const Item& item : in) {
+          *mine = item;
+          visit(std::as_const(*mine));
+        }
+      } else {
+        for (const Item& item : in) visit(item);
+      }
     }
   };
   Producer producer(int) const { return {open().get_producer()}; }
@@ -61,9 +76,13 @@ class Iq {
 }  // namespace
 
 void add_iq(Entries& entries) {
-  for_each_size([&]<std::size_t kBytes>() {
-    entries.push_back(entry<Iq<kBytes, 1>>("iq"));
-    entries.push_back(entry<Iq<kBytes, kBulk>>("iq"));
+  for_each(SmallSizes{}, [&]<std::size_t kBytes>() {
+    entries.push_back(entry<Iq<kBytes, Way::single>>("iq"));
+    entries.push_back(entry<Iq<kBytes, Way::bulk>>("iq"));
+  });
+  for_each(LargeSizes{}, [&]<std::size_t kBytes>() {
+    entries.push_back(entry<Iq<kBytes, Way::copy>>("iq"));
+    entries.push_back(entry<Iq<kBytes, Way::in_place>>("iq", "in_place"));
   });
 }
 

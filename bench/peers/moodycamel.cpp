@@ -8,6 +8,8 @@
 #include <concurrentqueue.h>
 #endif
 
+#include <algorithm>
+#include <bit>
 #include <string>
 
 #include "workload.hpp"
@@ -15,18 +17,23 @@
 namespace bench {
 namespace {
 
-inline constexpr std::size_t kItemsPerProducer = 8192;
+// Blocks of about 64 KiB: with its usual 32 items per block large items would need gigabytes.
+template <std::size_t kBytes>
+struct Traits : moodycamel::ConcurrentQueueDefaultTraits {
+  static constexpr std::size_t BLOCK_SIZE =
+      std::clamp<std::size_t>(65'536 / std::bit_ceil(kBytes), 2, 32);
+};
 
 template <std::size_t kBytes, std::size_t kItemsPerPut>
 class Moodycamel {
  public:
   using Item = bench::Item<kBytes>;
-  using Queue = moodycamel::ConcurrentQueue<Item>;
+  using Queue = moodycamel::ConcurrentQueue<Item, Traits<kBytes>>;
   static constexpr Parties kParties = Parties::threads;
   static constexpr std::size_t kBatch = kItemsPerPut;
 
   explicit Moodycamel(Shape shape)
-      : queue_(kItemsPerProducer * static_cast<std::size_t>(shape.producers),
+      : queue_(slots_for(kBytes) * static_cast<std::size_t>(shape.producers),
                kBatch == 1 ? 0 : static_cast<std::size_t>(shape.producers),
                kBatch == 1 ? static_cast<std::size_t>(shape.producers) : 0) {}
   void attached() {}
@@ -91,7 +98,9 @@ class Moodycamel {
 void add_moodycamel(Entries& entries) {
   for_each_size([&]<std::size_t kBytes>() {
     entries.push_back(entry<Moodycamel<kBytes, 1>>("moodycamel"));
-    entries.push_back(entry<Moodycamel<kBytes, kBulk>>("moodycamel"));
+    if constexpr (kBytes < kLarge) {
+      entries.push_back(entry<Moodycamel<kBytes, kBulk>>("moodycamel"));
+    }
   });
 }
 

@@ -1,5 +1,6 @@
-// A limit, not a queue: a ring for one producer and one consumer that does nothing but publish. No
-// ownership, no acknowledgement, no end, no waiting.
+// A limit, not a queue: a ring for one producer and one consumer that does nothing but publish,
+// each item or, in bulk, 32 at a time. No ownership, no acknowledgement, no end, no waiting. With
+// large items it is what copying them in, and out again or not, costs at least.
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -9,31 +10,32 @@
 namespace bench {
 namespace {
 
-// Fits into the second cache at 64 bytes and holds as much as ours at 8.
-template <class Item>
+template <class Item, std::size_t kRingBytes>
 struct Ring {
-  static constexpr std::uint64_t kSlots =
-      std::clamp<std::uint64_t>(262'144 / sizeof(Item), 16, 8192);
+  static constexpr std::uint64_t kSlots = std::max<std::size_t>(kRingBytes / sizeof(Item), 4);
 
   alignas(kApart) std::atomic<std::uint64_t> tail{0};
   alignas(kApart) std::atomic<std::uint64_t> head{0};
   alignas(kApart) Item slots[kSlots];
 };
 
-template <std::size_t kBytes, std::size_t kItemsPerPut>
+enum class Way : unsigned char { single, bulk, copy, in_place };
+
+template <std::size_t kBytes, Way kWay, std::size_t kRingBytes>
 class RawSpsc {
  public:
   using Item = bench::Item<kBytes>;
+  using Ring = bench::Ring<Item, kRingBytes>;
   static constexpr Parties kParties = Parties::processes;
-  static constexpr std::size_t kBatch = kItemsPerPut;
-  static constexpr std::uint64_t kSlots = Ring<Item>::kSlots;
+  static constexpr std::size_t kBatch = kWay == Way::bulk ? kBulk : 1;
+  static constexpr std::uint64_t kSlots = Ring::kSlots;
   static_assert(kSlots % kBatch == 0);
 
   explicit RawSpsc(Shape) {}
   void attached() {}
 
   struct Producer {
-    Ring<Item>& ring;
+    Ring& ring;
     std::uint64_t tail = 0;
     std::uint64_t seen_head = 0;
 
@@ -50,12 +52,13 @@ class RawSpsc {
   };
 
   struct Consumer {
-    Ring<Item>& ring;
+    Ring& ring;
 
     // Takes all that is there at once, then lets the producer run ahead a little, as ours does.
     template <class Visit>
     [[gnu::always_inline]] void drain(Visit visit, const Arena& arena) {
       std::uint64_t head = 0;
+      const auto mine = std::make_unique<Item>();
       Backoff backoff;
       for (;;) {
         const bool gone = arena.producers_gone();
@@ -68,7 +71,15 @@ class RawSpsc {
         if (tail - head >= 2) {
           for (int i = 0; i < 16; ++i) cpu_pause();
         }
-        for (; head != tail; ++head) visit(std::as_const(ring.slots[head % kSlots]));
+        for (; head != tail; ++head) {
+          const Item& item = ring.slots[head % kSlots];
+          if constexpr (kWay == Way::copy) {
+            *mine = item;
+            visit(std::as_const(*mine));
+          } else {
+            visit(item);
+          }
+        }
         ring.head.store(head, std::memory_order_release);
       }
     }
@@ -79,19 +90,33 @@ class RawSpsc {
   std::uint64_t take_overs() const { return 0; }
 
  private:
-  SharedBlock<Ring<Item>> ring_;
+  SharedBlock<Ring> ring_;
 };
+
+template <std::size_t kBytes, Way kWay>
+void add_raw_spsc(Entries& entries, const char* mode) {
+  const auto add = [&]<std::size_t kRingKiB>(const char* name) {
+    Entry limit = entry<RawSpsc<kBytes, kWay, kRingKiB * 1024>>(name, mode);
+    limit.limit = true;
+    limit.most = {1, 1};
+    entries.push_back(std::move(limit));
+  };
+  // The first fits into a core's own cache, the second only into the one that cores share: from
+  // there lines come faster than out of another core's.
+  if constexpr (kBytes < 1'048'576) add.template operator()<256>("raw-256K");
+  add.template operator()<4096>("raw-4M");
+}
 
 }  // namespace
 
 void add_raw_spsc(Entries& entries) {
-  for_each_size([&]<std::size_t kBytes>() {
-    for (Entry limit :
-         {entry<RawSpsc<kBytes, 1>>("raw-spsc"), entry<RawSpsc<kBytes, kBulk>>("raw-spsc")}) {
-      limit.limit = true;
-      limit.most = {1, 1};
-      entries.push_back(std::move(limit));
-    }
+  for_each(SmallSizes{}, [&]<std::size_t kBytes>() {
+    add_raw_spsc<kBytes, Way::single>(entries, "single");
+    add_raw_spsc<kBytes, Way::bulk>(entries, "bulk");
+  });
+  for_each(LargeSizes{}, [&]<std::size_t kBytes>() {
+    add_raw_spsc<kBytes, Way::copy>(entries, "copy");
+    add_raw_spsc<kBytes, Way::in_place>(entries, "in_place");
   });
 }
 

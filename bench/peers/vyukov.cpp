@@ -2,10 +2,11 @@
 // sequence number that says whose turn it is. Not safe against kills: a party that dies between
 // its ticket and its slot blocks all others. Source: 1024cores.net, "Bounded MPMC queue".
 #include <atomic>
+#include <bit>
 #include <memory>
 #include <string>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -52,7 +53,7 @@ class Ring {
  private:
   struct Slot {
     std::atomic<std::uint64_t> turn;
-    Item item;
+    alignas(sizeof(Item) < kLarge ? alignof(Item) : 64) Item item;
   };
   alignas(kApart) std::atomic<std::uint64_t> tail_{0};
   alignas(kApart) std::atomic<std::uint64_t> head_{0};
@@ -95,14 +96,24 @@ class Vyukov {
   SharedBlock<Ring<Item, kSlots>> ring_;
 };
 
+template <std::size_t kBytes, std::size_t... kSlots>
+void add_vyukov(Entries& entries) {
+  (entries.push_back(entry<Vyukov<kBytes, kSlots>>("vyukov-" + std::to_string(kSlots))), ...);
+}
+
 }  // namespace
 
+// It is fast in one size or another: several, the last of 4 MiB.
 void add_vyukov(Entries& entries) {
-  for_each_size([&]<std::size_t kBytes>() {
-    entries.push_back(entry<Vyukov<kBytes, 256>>("vyukov-256"));
-    entries.push_back(entry<Vyukov<kBytes, 1024>>("vyukov-1024"));
-    entries.push_back(entry<Vyukov<kBytes, 4096>>("vyukov-4096"));
+  for_each(SmallSizes{}, [&]<std::size_t kBytes>() {
+    add_vyukov<kBytes, 256, 1'024, 4'096, std::bit_ceil(slots_for(kBytes))>(entries);
   });
+  for_each(LargeSizes{}, [&]<std::size_t kBytes>() {
+    constexpr std::size_t kMost = slots_for(kBytes);
+    if constexpr (kMost > 16) add_vyukov<kBytes, 4, 16, kMost>(entries);
+    if constexpr (kMost <= 16) add_vyukov<kBytes, kMost, 8>(entries);
+  });
+  add_spinning<Vyukov<kTripBytes, 256>>(entries, "vyukov-256");
 }
 
 }  // namespace bench

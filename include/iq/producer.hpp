@@ -108,8 +108,8 @@ class Producer {
   ///         range is contiguous (vector, array, span). Other ranges may have to wait for their
   ///         elements, or be another queue's consumer: each is published before the next is read.
   template <std::ranges::input_range R>
-    requires std::convertible_to<std::ranges::range_reference_t<R>, typename Producer<T>::Argument>
-  std::size_t put_all(R&& range) {
+    requires std::convertible_to < std::ranges::range_reference_t<R>,
+  typename Producer<T>::Argument > std::size_t put_all(R&& range) {
     const PutAllResult result = append_all(range, detail::kNoDeadline);
     if (result.status != Status::ok) core().raise(result.status);
     return result.accepted;
@@ -120,42 +120,34 @@ class Producer {
 
   /// As put_all(), for at most `timeout`: tells how many were appended.
   template <std::ranges::input_range R, class Rep, class Period>
-    requires std::convertible_to<std::ranges::range_reference_t<R>, typename Producer<T>::Argument>
-  PutAllResult put_all_for(R&& range, std::chrono::duration<Rep, Period> timeout) {
+    requires std::convertible_to < std::ranges::range_reference_t<R>,
+  typename Producer<T>::Argument >
+      PutAllResult put_all_for(R&& range, std::chrono::duration<Rep, Period> timeout) {
     return append_all(range, detail::deadline_after(timeout));
   }
 
   /// The place of the next item, waiting while the queue is full: `loan->x = 1; loan.commit();`
   ///
   /// Errors: as put(); WouldDeadlock while another loan of this producer is open.
-  Loan<T> loan()
-    requires detail::InPlace<T> && std::default_initializable<T>
-  {
+  Loan<T> loan() requires detail::InPlace<T> && std::default_initializable<T> {
     return take_loan(sizeof(T));
   }
   /// The same for `bytes` bytes: `auto loan = blobs.loan(n); fill(loan.bytes()); loan.commit();`
-  Loan<T> loan(std::size_t bytes)
-    requires std::same_as<T, Bytes>
-  {
-    return take_loan(bytes);
-  }
+  Loan<T> loan(std::size_t bytes) requires std::same_as<T, Bytes> { return take_loan(bytes); }
   /// As loan(), if there is room now: ok with the loan, full, no_consumers, closed or stopped.
-  Result<Loan<T>> try_loan()
-    requires detail::InPlace<T> && std::default_initializable<T>
-  {
+  Result<Loan<T>> try_loan() requires detail::InPlace<T> && std::default_initializable<T> {
     return take_loan(sizeof(T), detail::kNow);
   }
   /// The same for `bytes` bytes.
-  Result<Loan<T>> try_loan(std::size_t bytes)
-    requires std::same_as<T, Bytes>
-  {
+  Result<Loan<T>> try_loan(std::size_t bytes) requires std::same_as<T, Bytes> {
     return take_loan(bytes, detail::kNow);
   }
 
   /// As put_all_for(), with a point in time.
   template <std::ranges::input_range R, class Clock, class Duration>
-    requires std::convertible_to<std::ranges::range_reference_t<R>, typename Producer<T>::Argument>
-  PutAllResult put_all_until(R&& range, std::chrono::time_point<Clock, Duration> deadline) {
+    requires std::convertible_to < std::ranges::range_reference_t<R>,
+  typename Producer<T>::Argument >
+      PutAllResult put_all_until(R&& range, std::chrono::time_point<Clock, Duration> deadline) {
     return append_all(range, detail::deadline_at(deadline));
   }
 
@@ -193,8 +185,8 @@ class Producer {
   friend struct detail::EndpointAccess;
   static constexpr std::size_t kPieceBytes = 4096;
   template <class R>
-  static constexpr bool kIsRun = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
-                                  std::same_as<std::ranges::range_value_t<R>, T>;
+  static constexpr bool kIsRun = std::ranges::contiguous_range<R>&& std::ranges::sized_range<R>&&
+      std::same_as<std::ranges::range_value_t<R>, T>;
 
   explicit Producer(detail::ProducerHandle core) noexcept
       : core_(std::move(core)), uncaught_(std::uncaught_exceptions()) {}
@@ -208,19 +200,22 @@ class Producer {
   Status append(Argument item, std::int64_t deadline) {
     detail::ProducerCore& core = this->core();
     if constexpr (Payload::kInPlace) {
-      if (!core.has_room()) [[unlikely]] {
+      auto free = core.free_slots(sizeof(T));
+      if (free.count == 0) [[unlikely]] {
         const Status status = core.wait_for_room(deadline);
         if (status != Status::ok) return status;
+        free = core.found_slots();
       }
-      std::memcpy(core.next_slot(), &item, sizeof(T));
+      std::memcpy(free.first, &item, sizeof(T));
+      core.publish_until(free.position + 1);
     } else {
       const std::size_t bytes = Payload::size(item);
       std::byte* to = nullptr;
       const Status status = core.begin_encoded(bytes, deadline, to);
       if (status != Status::ok) return status;
       Payload::write(item, to, bytes);
+      core.publish_placed(1);
     }
-    core.publish(1);
     return Status::ok;
   }
 
@@ -248,7 +243,9 @@ class Producer {
       for (auto at = std::ranges::begin(range); at != last; ++at) {
         // Room first: an element that was read and found none would be lost.
         if constexpr (Payload::kInPlace) {
-          if (!core().has_room()) result.status = core().wait_for_room(deadline);
+          if (core().free_slots(sizeof(T)).count == 0) {
+            result.status = core().wait_for_room(deadline);
+          }
         }
         if (result.status == Status::ok) result.status = append(*at, deadline);
         if (result.status != Status::ok) break;
@@ -264,14 +261,16 @@ class Producer {
     detail::ProducerCore& core = this->core();
     PutAllResult result;
     while (result.accepted < items.size()) {
-      if (!core.has_room()) [[unlikely]] {
+      auto free = core.free_slots(sizeof(T));
+      if (free.count == 0) [[unlikely]] {
         result.status = core.wait_for_room(deadline);
         if (result.status != Status::ok) break;
+        free = core.found_slots();
       }
-      const std::size_t count = std::min<std::size_t>(
-          {core.contiguous_room(), kPieceItems, items.size() - result.accepted});
-      std::memcpy(core.next_slot(), items.data() + result.accepted, count * sizeof(T));
-      core.publish(static_cast<std::uint32_t>(count));
+      const std::size_t count =
+          std::min<std::size_t>({free.count, kPieceItems, items.size() - result.accepted});
+      std::memcpy(free.first, items.data() + result.accepted, count * sizeof(T));
+      core.publish_until(free.position + count);
       result.accepted += count;
     }
     return result;

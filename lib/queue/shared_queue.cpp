@@ -128,14 +128,11 @@ std::uint32_t SharedQueue::requeue_parked() {
   const bool in_place = segment_->header().in_place != 0;
   return iq::detail::visit_parked(*segment_, [&](const ParkedBytes& item) {
     std::byte* to = nullptr;
-    if (in_place) {
-      if (!producer.has_room() && producer.wait_for_room(kAtOnce) != Status::ok) return false;
-      to = producer.next_slot();
-    } else if (producer.begin_encoded(item.payload.size(), kAtOnce, to) != Status::ok) {
-      return false;
-    }
+    const Status status = in_place ? producer.next_slot(kAtOnce, to)
+                                   : producer.begin_encoded(item.payload.size(), kAtOnce, to);
+    if (status != Status::ok) return false;
     std::memcpy(to, item.payload.data(), item.payload.size());
-    producer.publish(1);
+    producer.publish_placed(1);
     IQ_KILL_POINT(requeue_after_publish);
     return true;
   });

@@ -23,7 +23,7 @@ inline constexpr std::int64_t kSeizeAfterNs = 5'000'000;
 inline constexpr std::int64_t kStealAfterNs = 1'000'000;
 /// A claim is sized so that its items take about this long.
 inline constexpr std::int64_t kBatchWorkNs = 50'000;
-inline constexpr std::uint32_t kMaxClaim = 256;
+inline constexpr std::uint32_t kMaxClaim = 1024;
 
 class ConsumerRing final : public ConsumerCore {
  public:

@@ -17,6 +17,7 @@ namespace {
 constexpr int kSpins = 100;
 constexpr int kYields = 2;
 constexpr int kPolitePauses = 16;
+constexpr std::uint32_t kLargeBatch = 256;
 constexpr std::uint32_t kRoundsOfHope = 16;
 constexpr std::int64_t kFirstSleepNs = 1'000'000;
 }  // namespace
@@ -24,7 +25,8 @@ constexpr std::int64_t kFirstSleepNs = 1'000'000;
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   if (ended_) return end_of_stream();
   // After a batch of some size, let the producer run ahead: bigger batches, fewer lines shared.
-  if (last_batch_ >= 2) {
+  // After a large one it is far enough.
+  if (last_batch_ >= 2 && last_batch_ < kLargeBatch) {
     for (int i = 0; i < kPolitePauses; ++i) cpu_pause();
   }
   std::uint32_t hopeless = 0;

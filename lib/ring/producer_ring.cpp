@@ -39,7 +39,7 @@ void ProducerRing::rebind() noexcept {
 void ProducerRing::surrender() noexcept {
   closed_ = true;
   staged_ = 0;
-  room_end_ = tail_;
+  end_run();
   attachment_.surrender();
 }
 
@@ -126,9 +126,8 @@ bool ProducerRing::read_lane(const LaneView& lane) {
   lane_ = lane;
   head_ = head;
   tail_ = tail;
-  room_end_ = head + lane.capacity;
+  begin_run();
   lane.control->room_wait.store(0, std::memory_order_relaxed);
-  if (static_cast<std::int64_t>(room_end_ - tail_) < 0) room_end_ = tail_;
   return true;
 }
 
@@ -136,7 +135,7 @@ void ProducerCore::end(bool failed, std::string_view text) noexcept {
   auto& ring = static_cast<ProducerRing&>(*this);
   if (closed_) return;
   closed_ = true;
-  room_end_ = tail_;
+  ring.end_run();
   staged_ = 0;
   Attachment& attachment = ring.attachment();
   if (!attachment.in_this_process()) {

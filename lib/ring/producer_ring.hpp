@@ -32,8 +32,9 @@ class ProducerRing final : public ProducerCore {
   /// Whether a relay of this process uses it.
   bool is_relaying() const noexcept { return relaying_; }
   void set_relaying(bool is) noexcept {
+    read_tail();
     relaying_ = is;
-    if (!closed_) room_end_ = is ? tail_ : head_ + lane_.capacity;
+    if (!closed_) begin_run();
   }
   /// Where the lane's tail stands once what is staged is published.
   Position staged_tail() const noexcept { return tail_ + staged_; }
@@ -63,6 +64,9 @@ class ProducerRing final : public ProducerCore {
   void require_fits(std::uint64_t bytes) const;
   [[noreturn]] void refuse_stage() const;
   bool refresh_room() noexcept;
+  void begin_run() noexcept;
+  void end_run() noexcept { run_length_ = 0; }
+  void read_tail() noexcept;
   Status place(Position position, std::uint64_t bytes, DeadlineNs deadline, std::byte*& to);
   Status wait_until_free(DeadlineNs deadline, std::uint64_t ring_need, std::uint64_t& at);
   bool room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept;

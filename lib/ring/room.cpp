@@ -58,8 +58,31 @@ bool ProducerRing::refresh_room() noexcept {
   lane_.control->head.store(head_, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_release);  // P13: before the slots are written anew
   IQ_KILL_POINT(room_after_head);
-  if (staged_ == 0 && !relaying_) room_end_ = head_ + lane_.capacity;
   return true;
+}
+
+// From here on puts find what is free now, up to the ring's end; while a stage is open, or in a
+// relay, they find nothing and are refused. Encoded items are placed one by one.
+void ProducerRing::begin_run() noexcept {
+  const auto room = static_cast<std::int64_t>(head_ + lane_.capacity - tail_);
+  const bool one_by_one = segment().header().in_place == 0;
+  if (room <= 0 || one_by_one || staged_ != 0 || relaying_) return end_run();
+  const std::uint64_t to_end = lane_.slot_count() - (tail_ & lane_.mask());
+  run_begin_ = tail_;
+  run_length_ = std::min(static_cast<std::uint64_t>(room), to_end);
+  run_ = lane_.slot(tail_);
+}
+
+// Puts within a run move the lane's tail only. A tail outside the run was written by a stranger:
+// where we stood is forgotten, and the run's items are as good as overwritten.
+void ProducerRing::read_tail() noexcept {
+  if (run_length_ == 0) return;
+  const Position seen = lane_.control->tail.load(std::memory_order_relaxed);
+  if (seen - run_begin_ <= run_length_) {
+    tail_ = seen;
+  } else {
+    control_->corrupt.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept {
@@ -194,8 +217,18 @@ Status ProducerCore::wait_for_room(std::int64_t deadline_ns) {
   auto& ring = static_cast<ProducerRing&>(*this);
   require_usable();
   require_no_stage();
+  ring.read_tail();
   std::uint64_t at = 0;
-  return ring.wait_until_free(deadline_ns, kNoRingNeed, at);
+  const Status status = ring.wait_until_free(deadline_ns, kNoRingNeed, at);
+  ring.begin_run();
+  return status;
+}
+
+Status ProducerCore::next_slot(std::int64_t deadline_ns, std::byte*& to) {
+  const Status status = wait_for_room(deadline_ns);
+  static_cast<ProducerRing&>(*this).end_run();
+  to = lane_.slot(tail_);
+  return status;
 }
 
 std::uint64_t ProducerCore::max_bytes() const noexcept {
@@ -256,9 +289,10 @@ void ProducerCore::raise(Status status) const {
       throw Stopped(fmt::format("put on {}: it was stopped. Nothing was appended", name));
     }
     case Status::closed:
-      throw Closed(fmt::format("put on {}: a signal asked its program to end, so what is queued is "
-                               "finished and nothing new is taken. Nothing was appended; return",
-                               name));
+      throw Closed(
+          fmt::format("put on {}: a signal asked its program to end, so what is queued is "
+                      "finished and nothing new is taken. Nothing was appended; return",
+                      name));
     default: throw Closed(fmt::format("put on {}: {}", name, to_string(status)));
   }
 }

@@ -37,6 +37,7 @@ Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::b
   auto& ring = static_cast<ProducerRing&>(*this);
   require_usable();
   if (staged_ == lane_.capacity) ring.refuse_stage();
+  ring.read_tail();
   if (staged_ == 0 && lane_.ring_bytes != 0) ring.ring_.restart(tail_);
   const Position position = tail_ + staged_;
   Status status = Status::ok;
@@ -53,7 +54,7 @@ Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::b
   }
   if (status != Status::ok) return status;
   ++staged_;
-  room_end_ = tail_;
+  ring.end_run();
   return status;
 }
 
@@ -62,8 +63,9 @@ void ProducerCore::commit_stage() {
   drop_stage();
   require_usable();
   if ((control_->flags.load(std::memory_order_relaxed) & kStopped) != 0) raise(Status::stopped);
-  if (count != 0) publish(count);
-  if (static_cast<const ProducerRing&>(*this).is_relaying()) room_end_ = tail_;
+  if (count == 0) return;
+  publish_placed(count);
+  static_cast<ProducerRing&>(*this).begin_run();
 }
 
 void ProducerCore::unstage() noexcept {
@@ -74,8 +76,7 @@ void ProducerCore::unstage() noexcept {
 void ProducerCore::drop_stage() noexcept {
   if (staged_ == 0) return;
   staged_ = 0;
-  const bool relaying = static_cast<const ProducerRing&>(*this).is_relaying();
-  room_end_ = relaying ? tail_ : head_ + lane_.capacity;
+  static_cast<ProducerRing&>(*this).begin_run();
 }
 
 }  // namespace iq::detail

@@ -193,9 +193,7 @@ TEST_CASE("Order: the end looks for producers first, so what the last one put is
     iqtest::kill_at("lane_reserved", 1, KillAction::stop);
     ProducerRing producer(Attachment::attach(party.segment, Role::producer));
     const Number number = 7;
-    iqtest::require(producer.has_room(), "a new lane is empty");
-    std::memcpy(producer.next_slot(), &number, sizeof number);
-    producer.publish(1);
+    iqtest::append(producer, number, kNow);
   });
   REQUIRE(iqtest::stopped(last.pid()));
   party.producer.close();

@@ -84,12 +84,7 @@ TEST_CASE("Second look: a wake that came before the sleep ends it at once") {
 TEST_CASE("Second look: room made before its producer could be seen to wait is not slept over") {
   const auto put_one = [](Party& party, const std::function<void()>& begin) {
     ProducerRing producer(Attachment::attach(party.segment, Role::producer));
-    const auto put = [&] {
-      iqtest::require(
-          producer.has_room() || producer.wait_for_room(deadline_after(5s)) == Status::ok, "room");
-      std::memset(producer.next_slot(), 0, sizeof(iqtest::Number));
-      producer.publish(1);
-    };
+    const auto put = [&] { iqtest::append(producer, iqtest::Number{0}, deadline_after(5s)); };
     put();
     begin();
     put();

@@ -126,10 +126,10 @@ class Users {
     iq::detail::ConsumerCore& core = *EndpointAccess::core(*consumer(s));
     iq::Status status = core.next(iq::detail::kNow);
     for (std::uint64_t left = 1 + s.value % 20; left != 0 && status == iq::Status::ok; --left) {
-      iq::detail::Position position = core.position();
+      const iq::detail::Position next = core.position() + 1;
       (void)EndpointAccess::in_hand(*consumer(s));
-      core.begin_steps();
-      if (!core.step(position)) status = core.continue_after(position, iq::detail::kNow);
+      const auto steps = core.begin_steps();
+      if (!core.step(steps, next)) status = core.continue_after(next, iq::detail::kNow);
     }
   }
   void end_producer(const Step& s) {

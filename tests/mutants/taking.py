@@ -27,9 +27,8 @@ MUTANTS = [
     Mutant(
         'publish-first', 'T1, P1', 'the tail is stored before the item',
         'include/iq/producer.hpp',
-        '      Payload::write(item, to, bytes);\n    }\n    core.publish(1);\n',
-        '      core.publish(1);\n      Payload::write(item, to, bytes);\n'
-        '      return Status::ok;\n    }\n    core.publish(1);\n',
+        '      Payload::write(item, to, bytes);\n      core.publish_placed(1);\n',
+        '      core.publish_placed(1);\n      Payload::write(item, to, bytes);\n',
         'faults/deaths', 'Producer: killed between the publication and put\'s return, its item is '
         'delivered'),
     Mutant(
@@ -108,7 +107,7 @@ MUTANTS = [
     Mutant(
         'step-unacknowledged', 'T4', 'a loop\'s step does not move the cursor',
         'include/iq/detail/consumer_core.hpp',
-        '    line_->cursor.store(kInHand | position, std::memory_order_release);\n',
+        '    steps.line->cursor.store(kInHand | position, std::memory_order_release);\n',
         '',
         'process/consumer_death', 'killed inside a loop over texts: the same, and the text is '
         'whole'),

@@ -7,6 +7,7 @@
 
 #include "iq/detail/deadline.hpp"
 #include "iq/error.hpp"
+#include "ring/append.hpp"
 #include "ring/consumer_ring.hpp"
 #include "ring/producer_ring.hpp"
 #include "ring/wait.hpp"
@@ -30,11 +31,7 @@ std::shared_ptr<Segment> make_segment(std::uint64_t capacity) {
 struct Fixture {
   explicit Fixture(std::uint64_t capacity) : segment(make_segment(capacity)) {}
 
-  void put(std::uint64_t value) {
-    if (!producer.has_room()) REQUIRE(producer.wait_for_room(kNow) == Status::ok);
-    std::memcpy(producer.next_slot(), &value, sizeof value);
-    producer.publish(1);
-  }
+  void put(std::uint64_t value) { iqtest::append(producer, value, kNow); }
   std::uint64_t in_hand() const {
     std::uint64_t value;
     std::memcpy(&value, consumer.item(consumer.position()), sizeof value);

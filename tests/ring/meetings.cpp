@@ -133,8 +133,7 @@ TEST_CASE("steal: a thief that was late for one lane does not touch the theft in
   const Sight seen = look(party, owner, 0);  // late stops here
   for (Number n = 1; n < 8; ++n) REQUIRE(owner.take() == n);
   for (Number n = 100; n < 116; ++n) {
-    std::memcpy(second.next_slot(), &n, sizeof n);
-    second.publish(1);
+    iqtest::append(second, n, kNow);
   }
   REQUIRE(owner.take(16) == 100);
   // The thief has confirmed [8, 16) of lane 1 and stops before it shrinks the stamp.
@@ -263,10 +262,8 @@ TEST_CASE("nudge: of batches in all lanes, with done and unstamped ones before t
   party.lane().control->claim.fetch_add(1);  // a claimer on its way to its stamp
   REQUIRE(second_owner.take(2) == 3);
   Eater third_owner(party.segment);
-  std::memset(second.next_slot(), 0, sizeof(Number));
-  second.publish(1);
-  std::memset(second.next_slot(), 0, sizeof(Number));
-  second.publish(1);
+  iqtest::append(second, Number{0}, kNow);
+  iqtest::append(second, Number{0}, kNow);
   while (third_owner.take(2) != 0) REQUIRE(third_owner.status == Status::ok);
   nudge_consumers(*party.segment);
   for (Eater* owner : {&first_owner, &second_owner, &third_owner}) {

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "iq/detail/deadline.hpp"
+#include "ring/append.hpp"
 #include "ring/consumer_ring.hpp"
 #include "ring/producer_ring.hpp"
 #include "shm/segment.hpp"
@@ -58,11 +59,7 @@ class Party {
 
   void put(Number first, Number count) {
     for (Number number = first; number < first + count; ++number) {
-      if (!producer.has_room()) {
-        REQUIRE(producer.wait_for_room(iq::detail::kNow) == iq::Status::ok);
-      }
-      std::memcpy(producer.next_slot(), &number, sizeof number);
-      producer.publish(1);
+      append(producer, number, iq::detail::kNow);
     }
   }
   iq::detail::LaneView lane() const { return segment->lane(0); }

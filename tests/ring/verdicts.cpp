@@ -167,8 +167,7 @@ TEST_CASE("repair: explicit leases in other lanes than its last one come again, 
     ::raise(SIGKILL);
   });
   leased.wait();
-  std::memset(second.next_slot(), 0, sizeof(Number));
-  second.publish(1);
+  iqtest::append(second, Number{0}, kNow);
   more.set();
   REQUIRE(dead.wait().signal == SIGKILL);
   CHECK(sweep(*party.segment, 0, kMaxEndpoints) == 1);
@@ -180,8 +179,7 @@ TEST_CASE("repair: a dead producer's lane is anybody's, with what is in it") {
   Party party(8);
   iqtest::Child dead = iqtest::spawn([&] {
     ProducerRing producer(Attachment::attach(party.segment, Role::producer));
-    std::memset(producer.next_slot(), 0, sizeof(Number));
-    producer.publish(1);
+    iqtest::append(producer, Number{0}, kNow);
     ::raise(SIGKILL);
   });
   REQUIRE(dead.wait().signal == SIGKILL);

@@ -62,19 +62,29 @@ class IQ_API ConsumerCore {
   void close(Leave how) noexcept;
   bool closed() const noexcept { return closed_; }
 
-  /// The step of an iteration: acknowledges `position`, whose successor is then in hand.
+  /// What an iteration keeps by value from one item to the next: everything else it would load
+  /// anew behind each store of the cursor.
+  struct Steps {
+    EndpointLine* line = nullptr;
+    const std::atomic<std::uint64_t>* generation_word = nullptr;
+  };
+  /// The step of an iteration: acknowledges the item before `position`, which is then in hand.
   /// False: the batch ended here, or somebody wants part of it, or this is no longer our endpoint,
   /// or another call took the place of the step: continue_after() decides.
-  bool step(Position& position) noexcept {
-    ++position;
-    if (generation_word_->load(std::memory_order_relaxed) != steppable_generation_) return false;
+  bool step(Steps steps, Position position) const noexcept {
+    if (steps.generation_word->load(std::memory_order_relaxed) != steppable_generation_) {
+      return false;
+    }
     // T4: one store acknowledges the last item and puts the next one in hand.
-    line_->cursor.store(kInHand | position, std::memory_order_release);
+    steps.line->cursor.store(kInHand | position, std::memory_order_release);
     std::atomic_signal_fence(std::memory_order_seq_cst);  // P5: the thief brings the real fence
-    return below_limit(position, line_->limit.load(std::memory_order_relaxed));
+    return below_limit(position, steps.line->limit.load(std::memory_order_relaxed));
   }
   /// Allows step() from here on, until the next call of another kind.
-  void begin_steps() noexcept { steppable_generation_ = generation_; }
+  Steps begin_steps() noexcept {
+    steppable_generation_ = generation_;
+    return {line_, generation_word_};
+  }
   /// After step() said false: ok when an item is in hand at position(), otherwise as next().
   Status continue_after(Position position, std::int64_t deadline_ns);
 

@@ -31,14 +31,18 @@ class Consumer<T>::Iterator {
   /// Takes over the loop. `other` is at its end.
   Iterator(Iterator&& other) noexcept
       : owner_(std::exchange(other.owner_, nullptr)),
+        core_(other.core_),
+        batch_(other.batch_),
         position_(other.position_),
         uncaught_(other.uncaught_),
         state_(other.state_) {}
   /// As the destructor, then as the constructor.
   Iterator& operator=(Iterator&& other) noexcept {
     if (this != &other) {
-      leave();
+      leave(owner_, state_, uncaught_);
       owner_ = std::exchange(other.owner_, nullptr);
+      core_ = other.core_;
+      batch_ = other.batch_;
       position_ = other.position_;
       uncaught_ = other.uncaught_;
       state_ = other.state_;
@@ -46,13 +50,13 @@ class Consumer<T>::Iterator {
     return *this;
   }
   /// Acknowledges the item in hand; gives it back while an exception unwinds.
-  ~Iterator() { leave(); }
+  [[gnu::always_inline]] ~Iterator() { leave(owner_, state_, uncaught_); }
 
   /// The item. Requires: not at the end. Errors: as Consumer::begin().
   reference operator*() const {
     settle();
     if constexpr (Payload::kInPlace) {
-      return *reinterpret_cast<const T*>(owner_->core_->item(position_));
+      return *reinterpret_cast<const T*>(batch_.item);
     } else {
       return Payload::view(*owner_->value_);
     }
@@ -92,55 +96,70 @@ class Consumer<T>::Iterator {
   };
 
   explicit Iterator(Consumer& owner) noexcept
-      : owner_(&owner), uncaught_(std::uncaught_exceptions()), state_(State::fresh) {}
+      : owner_(&owner),
+        core_(owner.core_.get()),
+        uncaught_(std::uncaught_exceptions()),
+        state_(State::fresh) {}
 
-  // By value all along: an address that escapes would be reloaded behind each store of the cursor.
+  /// What does not change within a batch, and where its item in hand lies: its items lie in a row.
+  /// By value all along: an address that escapes would be loaded anew behind each store of the
+  /// cursor.
+  struct Batch {
+    detail::ConsumerCore::Steps steps;
+    const std::byte* item = nullptr;
+  };
   struct Next {
-    Consumer* owner;
-    detail::Position position;
+    Consumer* owner = nullptr;
+    detail::Position position = 0;
+    Batch batch;
   };
 
   void settle() const {
     if (state_ == State::in_hand) return;
     const bool passed = state_ == State::passed;
     state_ = State::in_hand;
-    // The consumer may have been moved away in the loop: refill() says so.
-    if (passed && owner_->core_ && owner_->core_->step(position_)) [[likely]] {
+    if (passed) {
+      ++position_;
+      if constexpr (Payload::kInPlace) batch_.item += sizeof(T);
+    }
+    if (passed && owner_->core_.get() == core_ && core_->step(batch_.steps, position_)) [[likely]] {
       if constexpr (Payload::kInPlace) return;
     } else {
-      const Next next = refill(std::exchange(owner_, nullptr), position_, passed);
+      const Next next = refill(std::exchange(owner_, nullptr), core_, position_, passed);
       owner_ = next.owner;
       position_ = next.position;
+      batch_ = next.batch;
     }
     if constexpr (!Payload::kInPlace) owner_ = load(std::exchange(owner_, nullptr), position_);
   }
 
   // Where these throw nothing is in hand, and the iterator is at the end.
-  [[gnu::noinline]] static Next refill(Consumer* owner, detail::Position position, bool passed) {
-    if (owner == nullptr) return {nullptr, 0};
+  [[gnu::noinline]] static Next refill(Consumer* owner, const detail::ConsumerCore* own,
+                                       detail::Position position, bool passed) {
+    if (owner == nullptr) return {};
     detail::ConsumerCore& core = owner->core();
+    if (&core != own) detail::refuse_moved_from("consumer");  // in the midst of the loop
     const Status status = passed ? core.continue_after(position, detail::kNoDeadline)
                                  : core.next(detail::kNoDeadline);
-    if (status != Status::ok) return {nullptr, 0};
-    core.begin_steps();
-    return {owner, core.position()};
+    if (status != Status::ok) return {};
+    const detail::ConsumerCore::Steps steps = core.begin_steps();
+    return {owner, core.position(), {steps, core.item(core.position())}};
   }
   static Consumer* load(Consumer* owner, detail::Position position) {
     if (owner != nullptr) owner->value_.emplace(owner->hold(position));
     return owner;
   }
 
-  void leave() noexcept {
-    if (owner_ == nullptr) return;
-    const bool unwinding =
-        state_ == State::in_hand && std::uncaught_exceptions() > uncaught_;
-    if (state_ != State::fresh) {
-      owner_->core_release(unwinding ? detail::Leave::give_back : detail::Leave::acknowledge);
-    }
-    owner_ = nullptr;
+  // By value, and the destructor inline, for the same reason.
+  [[gnu::noinline]] static void leave(Consumer* owner, State state, int uncaught) noexcept {
+    if (owner == nullptr || state == State::fresh) return;
+    const bool unwinding = state == State::in_hand && std::uncaught_exceptions() > uncaught;
+    owner->core_release(unwinding ? detail::Leave::give_back : detail::Leave::acknowledge);
   }
 
   mutable Consumer* owner_ = nullptr;
+  const detail::ConsumerCore* core_ = nullptr;  ///< owner_'s, unless that is moved away meanwhile
+  mutable Batch batch_;
   mutable detail::Position position_ = 0;
   int uncaught_ = 0;
   mutable State state_ = State::in_hand;

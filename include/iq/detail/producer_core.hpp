@@ -20,23 +20,38 @@ class IQ_API ProducerCore {
   ProducerCore(const ProducerCore&) = delete;
   ProducerCore& operator=(const ProducerCore&) = delete;
 
-  /// Whether the next slot is known to be free. Also false when closed, stopped, or in another
-  /// process: the cold path tells why.
-  bool has_room() const noexcept {
-    return tail_ != room_end_ &&
-           generation_word_->load(std::memory_order_relaxed) == generation_ &&
-           (control_->flags.load(std::memory_order_relaxed) & kPutsRefused) == 0;
+  /// Slots in a row that are known to be free, the next one first.
+  struct Free {
+    std::byte* first = nullptr;
+    std::uint64_t count = 0;
+    Position position = 0;  ///< of the first
+  };
+  /// For items that are stored in place, `stride` bytes each. None also when closed, stopped, or in
+  /// another process: wait_for_room() tells why.
+  ///
+  /// Within a run the lane's own tail is the only word that a put writes beside its slot: a second
+  /// one of any kind, also a private one, takes a third of the speed (docs/performance.md).
+  /// Whatever a stranger wrote there, only slots of the run are used.
+  Free free_slots(std::size_t stride) const noexcept {
+    const Position position = lane_.control->tail.load(std::memory_order_relaxed);
+    const std::uint64_t offset = position - run_begin_;
+    if (offset >= run_length_ || generation_word_->load(std::memory_order_relaxed) != generation_ ||
+        (control_->flags.load(std::memory_order_relaxed) & kPutsRefused) != 0) {
+      return {};
+    }
+    return {run_ + offset * stride, run_length_ - offset, position};
   }
-  /// How many slots in a row (without a wrap of the ring) are known to be free.
-  std::uint64_t contiguous_room() const noexcept {
-    const std::uint64_t to_end = lane_.slot_count() - (tail_ & lane_.mask());
-    const std::uint64_t room = room_end_ - tail_;
-    return room < to_end ? room : to_end;
-  }
+
+  /// What wait_for_room() has found, also for those whose puts go on while others' are refused.
+  Free found_slots() const noexcept { return {run_, run_length_, run_begin_}; }
 
   /// Waits for a free slot. ok, or full (deadline_ns == kAtOnce), timeout, no_consumers, stopped,
   /// closed. Errors: WrongProcess, WouldDeadlock, NoSpace (parking area full), CannotProbe.
   Status wait_for_room(std::int64_t deadline_ns);
+
+  /// The place of one more item, for those in no hurry: publish_placed() makes it visible. As
+  /// wait_for_room(). Only where items are stored in place.
+  Status next_slot(std::int64_t deadline_ns, std::byte*& to);
 
   /// Where a payload of `bytes` encoded bytes goes: its slot, or the lane's byte ring. Waits for
   /// both. Nothing is visible before publish(). Errors: as above, TooLarge with both sizes.
@@ -57,14 +72,11 @@ class IQ_API ProducerCore {
   /// Errors: Closed, WrongProcess.
   void require_usable() const;
 
-  std::byte* next_slot() const noexcept { return lane_.slot(tail_); }
-
-  /// Makes the next `count` slots visible to consumers: the linearization point of put. T1.
-  void publish(std::uint32_t count) noexcept {
+  /// Makes the slots below `tail` visible to consumers: the linearization point of put. T1.
+  void publish_until(Position tail) noexcept {
     IQ_KILL_POINT(put_before_publish);
-    tail_ += count;
     // P1: whoever sees the tail also sees the payload.
-    lane_.control->tail.store(tail_, std::memory_order_release);
+    lane_.control->tail.store(tail, std::memory_order_release);
     IQ_KILL_POINT(put_after_publish);
     // P6: no fence here; whoever is about to sleep issues it for us (membarrier).
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -73,6 +85,9 @@ class IQ_API ProducerCore {
     }
     if (control_->waiters_summary.load(std::memory_order_relaxed) != 0) wake();
   }
+
+  /// The same for what begin_encoded() or stage() has placed.
+  void publish_placed(std::uint32_t count) noexcept { publish_until(tail_ += count); }
 
   /// Raises the errors that a status other than ok stands for in the throwing forms.
   [[noreturn]] void raise(Status status) const;
@@ -95,10 +110,13 @@ class IQ_API ProducerCore {
 
   LaneView lane_;
   Control* control_ = nullptr;
-  Position tail_ = 0;      ///< private copy of the lane's tail
-  Position room_end_ = 0;  ///< slots below it are known to be free
-  Position head_ = 0;      ///< private copy of the lane's head
-  std::uint32_t staged_ = 0;  ///< items of an open stage; room_end_ is tail_ meanwhile
+  Position tail_ = 0;  ///< private copy of the lane's tail; behind it while a run is used
+  /// The run: slots that were free, and lie in a row, when it began.
+  Position run_begin_ = 0;
+  std::uint64_t run_length_ = 0;
+  std::byte* run_ = nullptr;
+  Position head_ = 0;         ///< private copy of the lane's head
+  std::uint32_t staged_ = 0;  ///< items of an open stage; there is no run meanwhile
   /// A page that the kernel clears in every child: tells an inherited producer from an own one.
   const std::atomic<std::uint64_t>* generation_word_ = nullptr;
   std::uint64_t generation_ = 0;
