@@ -244,7 +244,7 @@ void BatchClient::send_one(Route& route, RequestKind kind, std::span<const std::
   to = write_struct(to, &head, sizeof head);
   to = write_struct(to, object.data(), object.size());
   argument.write(write_struct(to, &call, sizeof call), bytes);
-  route.core->publish(1);
+  route.core->publish_placed(1);
 }
 
 void BatchClient::send(Bucket& bucket) noexcept {
@@ -263,7 +263,7 @@ void BatchClient::send(Bucket& bucket) noexcept {
     to = write_struct(to, &head, sizeof head);
     to = write_struct(to, gone.object.data(), gone.object.size());
     write_struct(to, gone.calls.data(), gone.calls.size());
-    core.publish(1);
+    core.publish_placed(1);
   } catch (...) {
     WireReader calls(gone.calls);
     while (calls.left() != 0) {

@@ -150,7 +150,7 @@ bool SharedMembership::put_ticket(std::uint64_t function, std::uint32_t ticket,
   std::memcpy(to, &head, sizeof head);
   std::memcpy(to + sizeof head, &board, sizeof board);
   std::memcpy(to + sizeof head + sizeof board, asked.data(), asked.size_bytes());
-  producer->publish(1);
+  producer->publish_placed(1);
   return true;
 }
 

@@ -48,7 +48,7 @@ class Outboxes {
     std::byte* at = nullptr;
     if (!begin(to, *producer, size, at)) return false;
     write(at);
-    producer->publish(1);
+    producer->publish_placed(1);
     return true;
   }
   /// The largest item that fits there; 0 when there is no such inbox.
