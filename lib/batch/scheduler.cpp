@@ -83,8 +83,28 @@ TaskContextHandle TaskScheduler::context_for_tasks() {
   return default_context_;
 }
 
+// Without other tasks there is nobody to go on meanwhile, and none to be told.
+bool TaskScheduler::await_alone(Pending& pending, DeadlineNs deadline) {
+  const TaskContextHandle& context = current_->context;
+  if (context) context->leave();
+  struct GoOn {
+    const TaskContextHandle& context;
+    ~GoOn() {
+      if (context) context->enter();
+    }
+  } go_on{context};
+  while (!pending.ready_) {
+    if (deadline != kForever && now_ns() >= deadline) return false;
+    client_.wait_for_replies(deadline);
+  }
+  return true;
+}
+
 bool TaskScheduler::await(Pending& pending, DeadlineNs deadline) {
   TaskFiber* const self = current_;
+  if (line_.empty() && free_fibers_.size() == fibers_.size()) {
+    return await_alone(pending, deadline);
+  }
   while (!pending.ready_) {
     if (deadline != kForever && now_ns() >= deadline) return false;
     pending.waiters_.push_back(self);
