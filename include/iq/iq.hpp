@@ -2,6 +2,7 @@
 #pragma once
 
 #include "iq/bytes.hpp"
+#include "iq/closable_queue.hpp"
 #include "iq/codec.hpp"
 #include "iq/consumer.hpp"
 #include "iq/detail/endpoint_access.hpp"
