@@ -37,6 +37,8 @@ enum class Errc : std::uint16_t {
   busy,
   system,
   pipeline_failed,
+  server_died,
+  remote,
 };
 
 /// The code as a word, e.g. "no_space".
@@ -145,6 +147,27 @@ class WouldDeadlock : public detail::CodedError<Errc::would_deadlock> {
 /// Another process is creating or removing the same name: try again.
 class Busy : public detail::CodedError<Errc::busy> {
   using CodedError::CodedError;
+};
+
+/// The process that served a batched call died before it answered. The call may have had effects.
+class ServerDied : public detail::CodedError<Errc::server_died> {
+  using CodedError::CodedError;
+};
+
+/// An exception of another process whose type is neither std's nor this library's.
+class IQ_API RemoteError : public Error {
+ public:
+  /// With the type's name and the text, as they were there.
+  RemoteError(const std::string& type, const std::string& text)
+      : Error(Errc::remote, text.empty() ? type : type + ": " + text), type_(type), text_(text) {}
+  /// The name of the type.
+  const std::string& type() const noexcept { return type_; }
+  /// Its what(); of a text that was thrown, the text; else empty.
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string type_;
+  std::string text_;
 };
 
 /// A producer was killed or left without closing. Everything that it put has been delivered.

@@ -1,6 +1,8 @@
 // IterableQueue: a queue between processes that knows its producers and consumers.
 #pragma once
 
+#include "iq/batch.hpp"
+#include "iq/batch_context.hpp"
 #include "iq/bytes.hpp"
 #include "iq/closable_queue.hpp"
 #include "iq/codec.hpp"
@@ -20,6 +22,8 @@
 #include "iq/relay.hpp"
 #include "iq/stats.hpp"
 #include "iq/status.hpp"
+#include "iq/task.hpp"
+#include "iq/task_future.hpp"
 #include "iq/token.hpp"
 #include "iq/version.hpp"
 #include "iq/worker_group.hpp"

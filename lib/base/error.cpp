@@ -30,6 +30,8 @@ std::string_view to_string(Errc code) noexcept {
     case Errc::busy: return "busy";
     case Errc::system: return "system";
     case Errc::pipeline_failed: return "pipeline_failed";
+    case Errc::server_died: return "server_died";
+    case Errc::remote: return "remote";
   }
   return "unknown";
 }

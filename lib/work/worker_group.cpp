@@ -9,6 +9,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/work_hooks.hpp"
 #include "work/program_job.hpp"
 #include "work/worker_crew.hpp"
 #include "work/worker_failed.hpp"
@@ -116,6 +117,15 @@ detail::WorkerCrew& WorkerGroup::crew() {
 
 namespace {
 
+bool wait_counted_as_blocking(detail::WorkerCrew& crew, detail::DeadlineNs deadline_ns,
+                              const JoinOptions& options) {
+  struct Blocking {
+    Blocking() { detail::work_hooks.call(detail::work_hooks.join_begins); }
+    ~Blocking() { detail::work_hooks.call(detail::work_hooks.join_ends); }
+  } blocking;
+  return crew.wait(deadline_ns, options);
+}
+
 void check_restarts(int restarts) {
   if (restarts >= 0) return;
   throw BadArgument(
@@ -156,6 +166,7 @@ void WorkerGroup::start(detail::WorkerJob& job, detail::WorkerPlan plan) {
   mine.joined = false;
   mine.take_queues(plan);
   if (plan.count == 0) return;
+  detail::work_hooks.call(detail::work_hooks.before_fork);
   auto link = std::make_unique<detail::SupervisorLink>(plan);
   link->start(job, plan, mine.grace);
   mine.links.push_back(std::move(link));
@@ -182,7 +193,7 @@ bool WorkerGroup::join_within(std::int64_t timeout_ns, const JoinOptions& option
   const detail::DeadlineNs deadline_ns =
       timeout_ns > detail::kForever - now ? detail::kForever : now + timeout_ns;
   mine.close_queues();
-  if (!mine.wait(deadline_ns, options)) return false;
+  if (!wait_counted_as_blocking(mine, deadline_ns, options)) return false;
   mine.joined = true;
   mine.stoppers.clear();
   mine.drainers.clear();

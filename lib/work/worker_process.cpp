@@ -20,6 +20,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "base/work_hooks.hpp"
 #include "iq/error.hpp"
 #include "ring/producer_ring.hpp"
 #include "work/report.hpp"
@@ -110,14 +111,17 @@ int work(const WorkerStart& start, const ReportSocket& reports, Report& report) 
   UnwoundProducers unwound;
   try {
     start.succeeds ? start.job->succeed(start.worker) : start.job->adopt(start.worker);
+    work_hooks.call(work_hooks.worker_begins);
     report.head.kind = ReportKind::ready;
     reports.send(report);
     start.job->run(start.worker);
+    work_hooks.call(work_hooks.worker_ends);
     report.head.kind = ReportKind::returned;
   } catch (...) {
     // pthread_exit unwinds without an exception and may not be caught for good: leave from here.
     if (abi::__cxa_current_exception_type() == nullptr) leave(1);
     describe_exception(report);
+    work_hooks.call(work_hooks.worker_ends);
     unwound.fail_all(report.type + ": " + report.text);
   }
   reports.send(report);

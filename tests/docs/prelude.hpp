@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iostream>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,6 +32,24 @@ struct Point {
   double x;
 };
 }  // namespace geo
+
+using Id = int;
+struct User {
+  int id;
+  std::string name;
+};
+struct Shard {
+  int number;
+  std::vector<User> users(std::span<const Id> ids) const;
+};
+extern Shard db;
+Shard& database();
+extern const Shard shard;
+User find_user(std::string name);
+void greet(const std::string& name);
+extern iq::batched<User(Id)>& load;
+extern iq::batched<double(Id)>& accounts;
+extern std::string line;
 
 extern iq::IterableQueue<int> q;
 extern iq::IterableQueue<Job> queue, other_queue, jobs, answers;

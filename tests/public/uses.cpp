@@ -3,7 +3,35 @@
 #include IQ_HEADER
 #include IQ_HEADER  // again: #pragma once must bear it
 
-#if IQ_USES_bytes
+#if IQ_USES_batch
+
+struct User {
+  int id;
+  std::string name;
+};
+template class iq::batched<User(int)>;
+template class iq::batched<void(int, std::string)>;
+template class iq::batched_method<int(User, int)>;
+template class iq::Outcome<User>;
+using Ids = std::span<const int>;
+User load_one() {
+  iq::batched<User(int)> load{[](Ids ids) { return std::vector<User>(ids.size()); },
+                              {.max_size = 8, .servers = 2, .idempotent = true, .dedup = true}};
+  iq::batched<User(int)> named{iq::create_only, "load",
+                               [](Ids) { return std::vector<iq::Outcome<User>>(); }};
+  iq::Future<User> later = load.async(1);
+  return named.server_pids().empty() ? later.get() : load(7);
+}
+iq::Outcome<void> none() { return iq::Outcome<void>::failure(std::runtime_error("x")); }
+
+#elif IQ_USES_batch_context
+
+void in_context() {
+  const iq::BatchContext context;
+  const iq::may_block guard;
+}
+
+#elif IQ_USES_bytes
 
 iq::Bytes copy_of(const std::string& text) { return iq::Bytes(iq::BytesView(text)); }
 bool same(const iq::Bytes& a, iq::Bytes& b) { return a == b && a.text() == b.text(); }
@@ -59,6 +87,8 @@ void throw_all(int pid) {
   if (pid == 3) throw iq::ProducerFailed("text", pid);
   throw iq::ProducerDied("text", pid);
 }
+
+iq::RemoteError remote_of(const iq::ServerDied& died) { return {"app::Error", died.what()}; }
 
 #elif IQ_USES_event
 
@@ -268,6 +298,38 @@ static_assert(iq::Stats{}.put == 0);
 template class iq::Result<int>;
 template class iq::Result<std::string>;
 static_assert(iq::to_string(iq::Status::ok) == "ok");
+
+#elif IQ_USES_task
+
+int twice(int i) { return 2 * i; }
+int all_tasks() {
+  iq::TaskPool pool(3);
+  const std::vector<int> items{1, 2, 3};
+  iq::Proxy<int> proxy = iq::spawn_proxy(twice, 1);
+  auto text = iq::chain(iq::spawn(twice, 2), [](int i) { return std::to_string(i); });
+  const auto is_two = [](int i) { return i == 2; };
+  const auto sizes = iq::pmap(twice, items).size() + iq::pmap_unordered(twice, items).size() +
+                     iq::pfilter(is_two, items).size() + pool.pmap(twice, items).size() +
+                     iq::pfilter_unordered(is_two, items).size() +
+                     pool.pfilter(is_two, items).size();
+  return *proxy + proxy + static_cast<int>(sizes + text.get().size() + pool.running()) +
+         pool.spawn(twice, 4).get() + static_cast<int>(pool.pmap_unordered(twice, items).size());
+}
+
+#elif IQ_USES_task_future
+
+template class iq::Future<int>;
+template class iq::Future<std::string>;
+template class iq::Future<void>;
+int all_futures(std::vector<iq::Future<int>> futures) {
+  auto text = iq::transform(iq::immediate(7), [](int i) { return std::to_string(i); });
+  auto broken = iq::immediate_exception<int>(std::out_of_range("7"));
+  const auto ready = iq::wait(futures, 2, std::chrono::seconds(1));
+  const auto [one, two] = iq::pget(iq::immediate(1), text);
+  const auto timed = iq::immediate(3).get_for(std::chrono::seconds(1));
+  return iq::pget(futures).front() + one + static_cast<int>(two.size() + ready.size()) +
+         (broken.error() ? 1 : timed.value());
+}
 
 #elif IQ_USES_token
 

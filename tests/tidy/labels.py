@@ -1,7 +1,9 @@
-"""Holds docs/protocol.md and the code together: labels and kill points exist on both sides.
+"""Holds docs/protocol.md, docs/batching.md and the code together: labels and kill points exist on
+both sides.
 
-A label is T (transition), I (invariant), P (order pair) or W (wake-up argument) and a number. The
-code cites it in a comment under include/ or lib/; T3..T6 cites all four. The document defines it as
+A label is T (transition), I (invariant), P (order pair), W (wake-up argument) or B (the board of
+batch contexts) and a number. The code cites it in a comment under include/ or lib/; T3..T6 cites
+all four. The document defines it as
 the first cell of a table row (`| T3 | …`) or by a line that starts with it in bold (`**I2** …`,
 also as a list item). A kill point is listed as a table row or list item that starts with its name
 in backticks, under a heading with the words "kill points".
@@ -9,9 +11,10 @@ in backticks, under a heading with the words "kill points".
 import re
 
 PROTOCOL = 'docs/protocol.md'
+DOCUMENTS = (PROTOCOL, 'docs/batching.md')
 
-LABEL = re.compile(r'\b([TIPW])(\d+)(?:\s*(?:\.\.|…|–)\s*\1(\d+))?\b')
-DEFINITION = re.compile(r'^(?:\|\s*(?:\*\*)?|(?:[-*] )?\*\*)([TIPW]\d+)\b')
+LABEL = re.compile(r'\b([TIPWB])(\d+)(?:\s*(?:\.\.|…|–)\s*\1(\d+))?\b')
+DEFINITION = re.compile(r'^(?:\|\s*(?:\*\*)?|(?:[-*] )?\*\*)([TIPWB]\d+)\b')
 LISTED_POINT = re.compile(r'^(?:\|\s*|[-*] )`(\w+)`')
 KILL_POINT = re.compile(r'\bIQ_KILL_POINT\((\w+)\)')
 
@@ -36,15 +39,19 @@ def cited(sources):
 
 def defined(root):
     """The same two tables, of the document."""
-    names, points, in_points = {}, {}, False
-    text = (root / PROTOCOL).read_text(encoding='utf-8')
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith('#'):
-            in_points = 'kill points' in line.lower()
-        if match := DEFINITION.match(line):
-            names.setdefault(match[1], (PROTOCOL, number))
-        if in_points and (match := LISTED_POINT.match(line)):
-            points.setdefault(match[1], (PROTOCOL, number))
+    names, points = {}, {}
+    for document in DOCUMENTS:
+        if not (root / document).exists():
+            continue
+        in_points = False
+        text = (root / document).read_text(encoding='utf-8')
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.startswith('#'):
+                in_points = 'kill points' in line.lower()
+            if match := DEFINITION.match(line):
+                names.setdefault(match[1], (document, number))
+            if in_points and (match := LISTED_POINT.match(line)):
+                points.setdefault(match[1], (document, number))
     return names, points
 
 

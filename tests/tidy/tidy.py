@@ -11,7 +11,7 @@ import labels
 from source import Source
 
 FLOORS = {'base': 0, 'sys': 1, 'shm': 2, 'ring': 3, 'codec': 3, 'queue': 4, 'work': 5, 'remote': 5,
-          'pipeline': 6}
+          'pipeline': 6, 'batch': 6, 'all': 7}
 
 # The floor of each public header, by the first pattern that fits. A header says nothing about its
 # floor by its folder, so a new one needs a line here.
@@ -21,8 +21,10 @@ HEADER_FLOORS = [
     (r'iq/detail/(layout|lane_view|limit|stamp)\.hpp', 'shm'),
     (r'iq/detail/(producer|consumer|hand_over)_core\.hpp', 'ring'),
     (r'iq/(bytes|codec)\.hpp|iq/detail/(codec|type|payload)(_\w+)?\.hpp', 'codec'),
-    (r'iq/pipeline\w*\.hpp|iq/detail/pipeline_\w+\.hpp|iq/iq\.hpp', 'pipeline'),
+    (r'iq/pipeline\w*\.hpp|iq/detail/pipeline_\w+\.hpp', 'pipeline'),
     (r'iq/worker_\w+\.hpp|iq/detail/worker_\w+\.hpp', 'work'),
+    (r'iq/(detail/)?(batch|task)(_\w+)?\.hpp', 'batch'),
+    (r'iq/iq\.hpp', 'all'),
     (r'iq/\w+\.hpp|iq/detail/(queue|endpoint|consumer_iterator|closable)_?\w*\.hpp', 'queue'),
 ]
 
@@ -32,6 +34,7 @@ ALLOWED_SYSTEM_HEADERS = {
     'lib/work/': {'sys/wait.h', 'sys/prctl.h', 'sys/socket.h', 'sys/signalfd.h', 'sys/syscall.h',
                   'sys/resource.h', 'sys/types.h', 'sys/uio.h', 'unistd.h', 'signal.h', 'poll.h',
                   'stdio_ext.h', 'cxxabi.h'},
+    'lib/batch/': {'cxxabi.h'},
 }
 
 # Files of lib/ without a tests/<folder>/<same name>.cpp: where they are tested, and why there.
@@ -66,6 +69,19 @@ TESTED_ELSEWHERE = {
     'lib/pipeline/process_crew.cpp': 'tests/pipeline/failures.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/run.cpp': 'tests/pipeline/fluent.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/thread_crew.cpp': 'tests/pipeline/modes.cpp',
+    # Batched calls only mean something between callers and servers.
+    'lib/batch/board.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/gather.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/joining.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/membership.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/taken_calls.cpp': 'tests/batch/shared_contexts.cpp',
+    'lib/batch/client.cpp': 'tests/batch/calls.cpp, contexts.cpp',
+    'lib/batch/client_watch.cpp': 'tests/batch/servers.cpp, deaths.cpp',
+    'lib/batch/function.cpp': 'tests/batch/calls.cpp, servers.cpp',
+    'lib/batch/inbox.cpp': 'tests/batch/calls.cpp, servers.cpp',
+    'lib/batch/remote_error.cpp': 'tests/batch/calls.cpp: errors that reach the caller',
+    'lib/batch/scopes.cpp': 'tests/batch/contexts.cpp, scheduler.cpp',
+    'lib/batch/serve.cpp': 'tests/batch/servers.cpp',
 }
 
 MAX_FILE_LINES = 400

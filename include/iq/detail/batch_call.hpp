@@ -1,0 +1,178 @@
+// The typed parts of a batched call: arguments and results as bytes, and the function's batch.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "iq/codec.hpp"
+#include "iq/detail/batch_core.hpp"
+#include "iq/error.hpp"
+#include "iq/task_future.hpp"
+
+namespace iq {
+template <class R>
+class Outcome;
+}  // namespace iq
+
+namespace iq::detail {
+
+template <class... Args>
+struct BatchArgumentOf {
+  using Type = std::tuple<std::decay_t<Args>...>;
+};
+template <class Arg>
+struct BatchArgumentOf<Arg> {
+  using Type = std::decay_t<Arg>;
+};
+template <class... Args>
+using BatchArgument = typename BatchArgumentOf<Args...>::Type;
+
+template <class R, class Argument>
+BatchType batch_type() {
+  Fnv1a hash;
+  hash.add(type_fingerprint<Argument>().layout);
+  std::string name = "(" + std::string(type_name<Argument>()) + ")";
+  if constexpr (std::is_void_v<R>) {
+    name = "void" + name;
+  } else {
+    hash.add(type_fingerprint<R>().layout);
+    name = std::string(type_name<R>()) + name;
+  }
+  return {hash.value(), std::move(name)};
+}
+
+template <class Options>
+BatchSettings settings_of(const Options& options) {
+  BatchSettings settings;
+  settings.max_size = options.max_size;
+  if (options.max_delay) settings.max_delay_ns = options.max_delay->count();
+  settings.servers = options.servers;
+  settings.idempotent = options.idempotent;
+  settings.capacity_bytes = options.bytes;
+  return settings;
+}
+
+template <class T>
+class PayloadWriter final : public CallWriter {
+ public:
+  explicit PayloadWriter(const T& value) noexcept : value_(value) {}
+  std::size_t bytes() const override { return Payload<T>::size(value_); }
+  void write(std::byte* to, std::size_t bytes) const override {
+    Payload<T>::write(value_, to, bytes);
+  }
+
+ private:
+  const T& value_;
+};
+
+template <class R>
+struct TypedResult final : Holding<R, CallResult> {
+  void accept(std::span<const std::byte> bytes) override {
+    if constexpr (std::is_void_v<R>) {
+      this->value.emplace();
+    } else {
+      this->value.emplace(Payload<R>::read(bytes));
+    }
+  }
+};
+
+template <class R, class Argument>
+Future<R> begin_call(BatchFunction& function, std::span<const std::byte> object,
+                     const Argument& argument) {
+  auto result = std::make_shared<TypedResult<R>>();
+  std::shared_ptr<Holding<R, CallResult>> holding = result;
+  function.call(object, PayloadWriter<Argument>(argument), std::move(result));
+  return FutureAccess::make(std::move(holding));
+}
+
+template <class R, class Element>
+void write_answer(BatchWork& work, std::size_t index, const Element& element) {
+  if constexpr (std::is_same_v<Element, Outcome<R>>) {
+    if (element.error()) {
+      work.fail(index, element.error());
+    } else if constexpr (std::is_void_v<R>) {
+      work.result(index, 0);
+    } else {
+      write_answer<R, R>(work, index, element.value());
+    }
+  } else {
+    const R& value = element;
+    const std::size_t bytes = Payload<R>::size(value);
+    Payload<R>::write(value, work.result(index, bytes).data(), bytes);
+  }
+}
+
+/// Which calls have which of the different arguments.
+struct DedupedBatch {
+  std::vector<std::size_t> first;  ///< per different argument: the first call that has it
+  std::vector<std::size_t> of;     ///< per call: which of the different arguments
+};
+
+inline DedupedBatch dedup_batch(const BatchWork& work) {
+  std::map<std::string_view, std::size_t> seen;
+  DedupedBatch batch;
+  for (std::size_t i = 0; i < work.arguments.size(); ++i) {
+    const std::string_view bytes(reinterpret_cast<const char*>(work.arguments[i].data()),
+                                 work.arguments[i].size());
+    const auto [at, is_new] = seen.emplace(bytes, batch.first.size());
+    if (is_new) batch.first.push_back(i);
+    batch.of.push_back(at->second);
+  }
+  return batch;
+}
+
+[[noreturn, gnu::noinline, gnu::cold]] inline void refuse_count(std::size_t calls,
+                                                                std::size_t results) {
+  throw BadArgument("a batch function returned " + std::to_string(results) + " results for " +
+                    std::to_string(calls) + " calls: it must return one per call, in their order");
+}
+
+/// Decodes the arguments, calls the function and writes one answer per call.
+template <class R, class Argument, class F>
+void serve_batch(BatchWork& work, bool dedup, F&& function) {
+  const std::size_t calls = work.arguments.size();
+  DedupedBatch shared;
+  if (dedup) shared = dedup_batch(work);
+  const std::size_t size = dedup ? shared.first.size() : calls;
+  std::vector<Argument> arguments;
+  arguments.reserve(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    arguments.push_back(Payload<Argument>::read(work.arguments[dedup ? shared.first[i] : i]));
+  }
+  using Results = std::invoke_result_t<F&, std::span<const Argument>>;
+  if constexpr (std::is_void_v<Results>) {
+    static_assert(std::is_void_v<R>,
+                  "iq::batched: the function returns nothing, but R is not void");
+    function(std::span<const Argument>(arguments));
+    for (std::size_t i = 0; i < size; ++i) work.result(dedup ? shared.first[i] : i, 0);
+  } else {
+    using Element = std::ranges::range_value_t<Results>;
+    static_assert(std::is_same_v<Element, Outcome<R>> || std::is_convertible_v<Element, R>,
+                  "iq::batched: the function returns a range of R, or of iq::Outcome<R>");
+    Results results = function(std::span<const Argument>(arguments));
+    const auto count = static_cast<std::size_t>(std::ranges::distance(results));
+    if (count != size) refuse_count(size, count);
+    std::size_t i = 0;
+    for (const Element& element : results) {
+      write_answer<R, Element>(work, dedup ? shared.first[i] : i, element);
+      ++i;
+    }
+  }
+  if (!dedup) return;
+  for (std::size_t i = 0; i < calls; ++i) work.repeat(i, shared.first[shared.of[i]]);
+}
+
+}  // namespace iq::detail

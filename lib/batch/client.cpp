@@ -1,0 +1,364 @@
+// A call outside any context goes at once. In a context it is kept until the last caller of this
+// thread waits, its function's max_size is reached or its max_delay has passed; then all that are
+// for one function and object go as one item. Where callers of other processes take part, the calls
+// are kept on the board instead, see gather.cpp.
+//
+// Who waits sleeps in its inbox, at most 25 ms at a time: after that it looks whether anybody is
+// left who could answer. So a caller never hangs on the dead, whoever died.
+#include "batch/client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <utility>
+
+#include "batch/membership.hpp"
+#include "iq/detail/endpoint_access.hpp"
+#include "iq/error.hpp"
+#include "sys/fork_guard.hpp"
+#include "sys/futex.hpp"
+
+namespace iq::detail {
+namespace {
+
+constexpr std::int64_t kLookAfterNs = 25'000'000;
+
+struct ThreadClient {
+  BatchClient* client = nullptr;
+  std::uint64_t generation = 0;
+  ~ThreadClient() {
+    // What an inherited one holds is the parent's: left alone.
+    if (generation == process_generation()) delete std::exchange(client, nullptr);
+  }
+};
+thread_local ThreadClient thread_client;
+
+std::byte* write_struct(std::byte* to, const void* from, std::size_t bytes) noexcept {
+  if (bytes != 0) std::memcpy(to, from, bytes);
+  return to + bytes;
+}
+
+}  // namespace
+
+BatchClient& BatchClient::of_this_thread() {
+  if (thread_client.client == nullptr || thread_client.generation != process_generation()) {
+    thread_client.client = new BatchClient();
+    thread_client.generation = process_generation();
+  }
+  return *thread_client.client;
+}
+
+const BatchClient* BatchClient::inherited() noexcept {
+  return thread_client.generation != process_generation() ? thread_client.client : nullptr;
+}
+
+void BatchClient::forget_in_this_thread(const LocalFunction& function) noexcept {
+  if (thread_client.client == nullptr || thread_client.generation != process_generation()) return;
+  thread_client.client->forget_routes(&function);
+}
+
+// Ids differ between threads and processes, so that no late answer passes for another's.
+BatchClient::BatchClient()
+    : generation_(process_generation()), scheduler_(*this), first_turn_(std::random_device{}()) {}
+
+// Contexts leave their boards while what they need is still there.
+BatchClient::~BatchClient() {
+  for (Call& call : calls_) call.context.reset();
+  scheduler_.forget_all();
+  is_ending_ = true;
+}
+
+Inbox& BatchClient::inbox() {
+  if (!inbox_) inbox_ = std::make_unique<Inbox>();
+  return *inbox_;
+}
+
+// Those of `function`, and those that nobody else knows any more.
+void BatchClient::forget_routes(const LocalFunction* function) noexcept {
+  std::erase_if(routes_, [&](const auto& route) {
+    if (route->under_way != 0) return false;
+    return route->function.get() == function || route->function.use_count() == 1;
+  });
+  drop_idle_inbox();
+}
+
+// Where nobody knows it and nothing is on its way.
+void BatchClient::drop_idle_inbox() noexcept {
+  if (routes_.empty() && shared_.empty() && under_way_ == 0) inbox_.reset();
+}
+
+BatchClient::Route& BatchClient::route_to(LocalFunction& function) {
+  for (const auto& route : routes_) {
+    if (route->function.get() == &function) return *route;
+  }
+  forget_routes(nullptr);
+  inbox();
+  Producer<Bytes> producer = function.get_producer();
+  ProducerHandle core = EndpointAccess::core(producer);
+  routes_.push_back(std::make_unique<Route>(
+      Route{function.shared_from_this(), std::move(producer), std::move(core), 0, {}}));
+  return *routes_.back();
+}
+
+std::uint64_t BatchClient::begin_call(Route& route, std::shared_ptr<CallResult> result) {
+  if (free_calls_.empty()) {
+    free_calls_.push_back(static_cast<std::uint32_t>(calls_.size()));
+    calls_.emplace_back().turn = first_turn_;
+  }
+  const std::uint32_t index = free_calls_.back();
+  free_calls_.pop_back();
+  Call& call = calls_[index];
+  call.result = std::move(result);
+  call.route = &route;
+  ++route.under_way;
+  ++under_way_;
+  return id_of(index);
+}
+
+// An answer that comes twice, or too late, finds nothing.
+void BatchClient::end_call(std::uint64_t id, std::exception_ptr error) {
+  const auto index = static_cast<std::uint32_t>(id);
+  if (index >= calls_.size()) return;
+  Call& call = calls_[index];
+  if (!call.result || call.turn != static_cast<std::uint32_t>(id >> 32)) return;
+  const std::shared_ptr<CallResult> result = std::move(call.result);
+  const TaskContextHandle context = std::move(call.context);
+  if (context) context->membership()->finish(call.slot);
+  ++call.turn;
+  --call.route->under_way;
+  has_stale_routes_ |= call.route->under_way == 0 && call.route->function.use_count() == 1;
+  --under_way_;
+  free_calls_.push_back(index);
+  result->settle(std::move(error));
+}
+
+void BatchClient::call(LocalFunction& function, std::span<const std::byte> object,
+                       const CallWriter& argument, std::shared_ptr<CallResult> result) {
+  Route& route = route_to(function);
+  const TaskContextHandle& context = scheduler_.context();
+  const std::uint64_t id = begin_call(route, std::move(result));
+  try {
+    if (!context) return send_one(route, RequestKind::direct, object, id, argument);
+    if (context->membership() != nullptr && post(context, function, object, argument, id)) return;
+    Bucket& bucket = bucket_for(*context, route, object);
+    const std::size_t bytes = argument.bytes();
+    const std::size_t at = bucket.calls.size();
+    bucket.calls.resize(at + sizeof(CallHead) + bytes);
+    const CallHead head{id, static_cast<std::uint32_t>(bytes), 0};
+    try {
+      argument.write(write_struct(bucket.calls.data() + at, &head, sizeof head), bytes);
+    } catch (...) {
+      bucket.calls.resize(at);
+      throw;
+    }
+    const BatchSettings& settings = function.settings();
+    ++bucket.count;
+    if (bucket.count == settings.max_size || bucket.calls.size() > route.core->max_bytes() / 2) {
+      send(bucket);
+    }
+  } catch (...) {
+    end_call(id, std::current_exception());
+  }
+  if (first_due_ != kForever && now_ns() >= first_due_) send_due();
+}
+
+void BatchClient::say_hello(LocalFunction& function, const CallWriter& hello,
+                            std::shared_ptr<CallResult> result) {
+  Route& route = route_to(function);
+  const std::uint64_t id = begin_call(route, std::move(result));
+  try {
+    send_one(route, RequestKind::hello, {}, id, hello);
+  } catch (...) {
+    end_call(id, std::current_exception());
+  }
+}
+
+// False when the function is served by processes that do not see the context's board, or there is
+// no room on it: then this thread's calls go together, without the other processes'.
+bool BatchClient::post(const TaskContextHandle& context, LocalFunction& function,
+                       std::span<const std::byte> object, const CallWriter& argument,
+                       std::uint64_t id) {
+  SharedMembership& membership = *context->membership();
+  if (function.board() != membership.board()) return false;
+  const auto slot = membership.post(function, object, argument, id);
+  if (!slot) return false;
+  Call& call = calls_[static_cast<std::uint32_t>(id)];
+  call.context = context;
+  call.slot = *slot;
+  return true;
+}
+
+ProducerCore* BatchClient::producer_for(std::uint64_t function) {
+  const std::shared_ptr<LocalFunction> known = LocalFunction::find(function);
+  return known ? route_to(*known).core.get() : nullptr;
+}
+
+BatchClient::Bucket& BatchClient::bucket_for(TaskContext& context, Route& route,
+                                             std::span<const std::byte> object) {
+  for (Bucket& bucket : buckets_) {
+    if (bucket.context == &context && bucket.route == &route &&
+        std::ranges::equal(bucket.object, object)) {
+      return bucket;
+    }
+  }
+  Bucket bucket;
+  if (!spare_buckets_.empty()) {
+    bucket = std::move(spare_buckets_.back());
+    spare_buckets_.pop_back();
+  }
+  bucket.context = &context;
+  bucket.route = &route;
+  bucket.object.assign(object.begin(), object.end());
+  bucket.calls.clear();
+  bucket.count = 0;
+  const std::int64_t delay = route.function->settings().max_delay_ns;
+  bucket.due = delay < 0 ? kForever : now_ns() + delay;
+  first_due_ = std::min(first_due_, bucket.due);
+  buckets_.push_back(std::move(bucket));
+  return buckets_.back();
+}
+
+void BatchClient::refuse(const Route& route, Status status) {
+  if (status != Status::closed) route.core->raise(status);
+  throw Closed(
+      fmt::format("cannot call {}: it has ended. The object that made it was destroyed, in "
+                  "the process where that was; nothing was called",
+                  route.function->description()));
+}
+
+void BatchClient::send_one(Route& route, RequestKind kind, std::span<const std::byte> object,
+                           std::uint64_t id, const CallWriter& argument) {
+  const std::size_t bytes = argument.bytes();
+  RequestHead head;
+  head.kind = kind;
+  head.count = 1;
+  head.reply_to = inbox_->address();
+  head.object_bytes = static_cast<std::uint32_t>(object.size());
+  const CallHead call{id, static_cast<std::uint32_t>(bytes), 0};
+  std::byte* to = nullptr;
+  const Status status =
+      route.core->begin_encoded(sizeof head + object.size() + sizeof call + bytes, kForever, to);
+  if (status != Status::ok) refuse(route, status);
+  to = write_struct(to, &head, sizeof head);
+  to = write_struct(to, object.data(), object.size());
+  argument.write(write_struct(to, &call, sizeof call), bytes);
+  route.core->publish_placed(1);
+}
+
+void BatchClient::send(Bucket& bucket) noexcept {
+  Bucket gone = std::move(bucket);
+  buckets_.erase(buckets_.begin() + (&bucket - buckets_.data()));
+  try {
+    RequestHead head;
+    head.count = gone.count;
+    head.reply_to = inbox_->address();
+    head.object_bytes = static_cast<std::uint32_t>(gone.object.size());
+    std::byte* to = nullptr;
+    ProducerCore& core = *gone.route->core;
+    const Status status =
+        core.begin_encoded(sizeof head + gone.object.size() + gone.calls.size(), kForever, to);
+    if (status != Status::ok) refuse(*gone.route, status);
+    to = write_struct(to, &head, sizeof head);
+    to = write_struct(to, gone.object.data(), gone.object.size());
+    write_struct(to, gone.calls.data(), gone.calls.size());
+    core.publish_placed(1);
+  } catch (...) {
+    WireReader calls(gone.calls);
+    while (calls.left() != 0) {
+      const auto call = calls.read<CallHead>();
+      calls.take(call.bytes);
+      end_call(call.id, std::current_exception());
+    }
+  }
+  spare_buckets_.push_back(std::move(gone));
+}
+
+void BatchClient::send_due() noexcept {
+  const std::int64_t now = now_ns();
+  first_due_ = kForever;
+  for (std::size_t i = 0; i < buckets_.size();) {
+    if (buckets_[i].due <= now) {
+      send(buckets_[i]);
+    } else {
+      first_due_ = std::min(first_due_, buckets_[i++].due);
+    }
+  }
+}
+
+void BatchClient::flush(TaskContext& context) noexcept {
+  for (std::size_t i = 0; i < buckets_.size();) {
+    if (buckets_[i].context == &context) {
+      send(buckets_[i]);
+    } else {
+      ++i;
+    }
+  }
+}
+
+void BatchClient::forget_context(TaskContext& context) noexcept {
+  if (is_ending_) return;
+  flush(context);
+  if (std::erase(shared_, &context) != 0) drop_idle_inbox();
+}
+
+void BatchClient::receive(std::span<const std::byte> item) {
+  WireReader in(item);
+  while (in.left() != 0) {
+    const auto head = in.read<AnswerHead>();
+    const auto bytes = in.take(head.bytes);
+    const auto index = static_cast<std::uint32_t>(head.id);
+    if (head.state == AnswerState::error) {
+      end_call(head.id, decode_error(bytes));
+    } else if (head.state == AnswerState::value && index < calls_.size() && calls_[index].result &&
+               calls_[index].turn == head.id >> 32) {
+      std::exception_ptr error;
+      try {
+        calls_[index].result->accept(bytes);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      end_call(head.id, error);
+    }
+  }
+  go_on_waiting();
+}
+
+void BatchClient::wait_for_replies(DeadlineNs deadline) {
+  if (under_way_ == 0) {
+    if (deadline == kForever) {
+      throw WouldDeadlock(
+          "this thread's tasks wait for each other, and no call is under way that could wake one "
+          "of "
+          "them: a task waits for itself, or for one that waits for it");
+    }
+    const std::atomic<std::uint32_t> never{0};
+    for (std::int64_t left; (left = deadline - now_ns()) > 0;) futex_wait(never, 0, left);
+    return;
+  }
+  std::int64_t look = now_ns() + kLookAfterNs;
+  for (TaskContext* context : shared_) {
+    look = std::min(look, context->membership()->first_due());
+  }
+  if (watch_ != nullptr) watch_->before_wait();
+  struct Waited {
+    ReplyWatch* watch;
+    ~Waited() {
+      if (watch != nullptr) watch->after_wait();
+    }
+  };
+  std::span<const std::byte> item;
+  {
+    const Waited waited{watch_};
+    item = inbox_->next(std::min(deadline, look));
+  }
+  if (!item.empty()) {
+    receive(item);
+  } else if (now_ns() >= look) {
+    look_after_calls();
+  }
+  if (std::exchange(has_stale_routes_, false)) forget_routes(nullptr);
+}
+
+}  // namespace iq::detail

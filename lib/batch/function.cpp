@@ -1,0 +1,194 @@
+// Making, finding and ending a batched function. Its calls travel on a queue whose consumers are
+// the servers, workers of a group of its own: a server that dies is replaced, and what it had in
+// hand comes to the next one, which knows from the delivery count that it is the second.
+#include "batch/function.hpp"
+
+#include <fmt/format.h>
+
+#include <random>
+#include <utility>
+
+#include "batch/client.hpp"
+#include "batch/joining.hpp"
+#include "iq/detail/endpoint_access.hpp"
+#include "iq/error.hpp"
+#include "sys/fork_guard.hpp"
+
+namespace iq::detail {
+namespace {
+
+constexpr int kServerRestarts = 1'000'000'000;  // as often as it takes
+constexpr auto kServerGrace = std::chrono::seconds(5);
+
+Options queue_options(const BatchSettings& settings) {
+  Options options;
+  options.bytes_per_producer = settings.capacity_bytes;
+  options.max_deliveries = 14;  // the second delivery is answered with an error, long before that
+  options.on_producer_death = OnProducerDeath::end;
+  return options;
+}
+
+IterableQueue<Bytes> make_queue(const std::string& name, const BatchSettings& settings) {
+  if (name.empty()) return IterableQueue<Bytes>(queue_options(settings));
+  return {create_only, name, queue_options(settings)};
+}
+
+/// Every function of this process, by id; inherited by its children.
+struct Functions {
+  std::map<std::uint64_t, LocalFunction*> by_id;
+};
+Functions& functions() {
+  static Functions all;
+  return all;
+}
+
+std::uint64_t random_id() {
+  std::random_device source;
+  return std::uint64_t{source()} << 32 | source() | 1;
+}
+
+}  // namespace
+
+LocalFunction::LocalFunction(const std::string& name, const BatchType& type,
+                             const BatchSettings& settings, BatchHandler handler)
+    : name_(name),
+      settings_(settings),
+      id_(random_id()),
+      board_(Board::of_process()),
+      maker_(process_generation()),
+      queue_(make_queue(name, settings)),
+      servers_(std::make_unique<WorkerGroup>()) {
+  control_.emplace(queue_.get_producer());
+  EndpointAccess::go_on(*control_);
+  {
+    const ForkGuard guard;
+    functions().by_id[id_] = this;
+  }
+  const NoMembersHere no_members;
+  servers_->fork(
+      {.count = settings.servers, .restarts = kServerRestarts},
+      [plan = ServerPlan{settings, type, id_, board_, std::move(handler)}](
+          Consumer<Bytes>& requests) { serve_batches(requests, plan); },
+      queue_);
+}
+
+LocalFunction::LocalFunction(const std::string& name) : name_(name), queue_(open_only, name) {}
+
+void LocalFunction::introduce(const BatchType& type) {
+  constexpr std::int64_t kPatienceNs = 10'000'000'000;
+  struct Hello final : CallWriter {
+    explicit Hello(const BatchType& our_type) : type(our_type) {}
+    std::size_t bytes() const override { return sizeof(HelloBody) + type.name.size(); }
+    void write(std::byte* to, std::size_t) const override {
+      const HelloBody body{type.layout};
+      std::memcpy(to, &body, sizeof body);
+      std::memcpy(to + sizeof body, type.name.data(), type.name.size());
+    }
+    const BatchType& type;
+  };
+  struct Welcome final : CallResult {
+    void accept(std::span<const std::byte> bytes) override {
+      body = WireReader(bytes).read<WelcomeBody>();
+    }
+    WelcomeBody body{};
+  };
+  const auto welcome = std::make_shared<Welcome>();
+  BatchClient& client = BatchClient::of_this_thread();
+  client.say_hello(*this, Hello(type), welcome);
+  if (!client.scheduler().await(*welcome, now_ns() + kPatienceNs)) {
+    throw NotFound(fmt::format(
+        "cannot open batched function \"{}\": the queue of that name has readers, and none of them "
+        "answered for 10 s. They serve no batched function, or all hang in one",
+        name_));
+  }
+  if (welcome->error()) std::rethrow_exception(welcome->error());
+  const WelcomeBody& body = welcome->body;
+  id_ = body.function;
+  settings_.max_size = body.max_size;
+  settings_.max_delay_ns = body.max_delay_ns;
+  board_ = Board::join_process({body.board_inode, body.pid, body.number}, body.board);
+  const ForkGuard guard;
+  functions().by_id[id_] = this;
+}
+
+LocalFunction::~LocalFunction() {
+  {
+    const ForkGuard guard;
+    const auto known = functions().by_id.find(id_);
+    if (known != functions().by_id.end() && known->second == this) functions().by_id.erase(known);
+  }
+  end_servers();
+  if (maker_ != process_generation()) static_cast<void>(servers_.release());
+}
+
+void LocalFunction::close() noexcept {
+  BatchClient::forget_in_this_thread(*this);
+  end_servers();
+}
+
+// Further puts are refused from here on; what is queued is served, then each server reads its last
+// word.
+void LocalFunction::end_servers() noexcept {
+  if (!servers_ || maker_ != process_generation()) return;
+  try {
+    EndpointAccess::drainer(queue_)();
+    if (!name_.empty() && queue_.is_current()) iq::remove(name_);
+    for (int i = 0; i < settings_.servers; ++i) {
+      const RequestHead quit{RequestKind::quit, 0, {}, 0, 0};
+      control_->put(std::as_bytes(std::span(&quit, 1)));
+    }
+    servers_->join_for(kServerGrace, {.signals = false});
+  } catch (...) {  // a server that was killed now: nobody is left whom it could concern
+  }
+  servers_.reset();
+  control_.reset();
+}
+
+std::shared_ptr<LocalFunction> LocalFunction::find(std::uint64_t id) {
+  const ForkGuard guard;
+  const auto found = functions().by_id.find(id);
+  return found != functions().by_id.end() ? found->second->weak_from_this().lock() : nullptr;
+}
+
+std::vector<int> LocalFunction::server_pids() {
+  if (!servers_ || maker_ != process_generation()) return {};
+  return servers_->pids();
+}
+
+Producer<Bytes> LocalFunction::get_producer() {
+  const std::lock_guard lock(mutex_);
+  queue_.adopt();
+  return queue_.get_producer();
+}
+
+std::string LocalFunction::description() const {
+  return name_.empty() ? "a batched function" : fmt::format("batched function \"{}\"", name_);
+}
+
+void LocalFunction::call(std::span<const std::byte> object, const CallWriter& argument,
+                         std::shared_ptr<CallResult> result) {
+  BatchClient::of_this_thread().call(*this, object, argument, std::move(result));
+}
+
+std::shared_ptr<BatchFunction> BatchFunction::open(const std::string& name, const BatchType& type) {
+  auto opened = std::make_shared<LocalFunction>(name);
+  try {
+    opened->introduce(type);
+  } catch (...) {
+    BatchClient::forget_in_this_thread(*opened);
+    throw;
+  }
+  return opened;
+}
+
+std::shared_ptr<BatchFunction> BatchFunction::make(const std::string& name, const BatchType& type,
+                                                   const BatchSettings& settings,
+                                                   BatchHandler handler) {
+  if (settings.servers < 1) {
+    throw BadArgument(
+        fmt::format("BatchOptions::servers is {}: it must be 1 or more", settings.servers));
+  }
+  return std::make_shared<LocalFunction>(name, type, settings, std::move(handler));
+}
+
+}  // namespace iq::detail

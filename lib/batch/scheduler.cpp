@@ -1,0 +1,271 @@
+// Tasks take turns in the thread that spawned them: one runs until it waits, then the next in line
+// goes on. When nobody can, whoever waited last looks for replies on its own stack; there is no
+// scheduler's thread, and no stack of its own. So tasks share the thread's data without locks, and
+// a program without tasks pays nothing for them.
+#include "batch/scheduler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "batch/client.hpp"
+#include "batch/membership.hpp"
+#include "iq/error.hpp"
+#include "sys/fork_guard.hpp"
+
+namespace iq::detail {
+
+// ---- contexts ----
+
+TaskContext::TaskContext(BatchClient& client)
+    : client_(client), generation_(process_generation()) {}
+
+TaskContext::~TaskContext() {
+  if (generation_ == process_generation()) {
+    client_.forget_context(*this);
+  } else {
+    static_cast<void>(membership_.release());  // the parent's
+  }
+}
+
+void TaskContext::set_membership(std::unique_ptr<SharedMembership> membership) noexcept {
+  if (!membership) return;
+  membership_ = std::move(membership);
+  client_.add_shared(*this);
+}
+
+void TaskContext::enter() noexcept {
+  if (running_++ == 0 && membership_) membership_->runs();
+}
+
+void TaskContext::leave() noexcept {
+  if (--running_ != 0) return;
+  client_.flush(*this);
+  if (membership_) membership_->waits();
+}
+
+void TaskContext::leave_to_block() noexcept {
+  if (--running_ != 0) return;
+  client_.flush(*this);
+  if (membership_) membership_->blocks();
+}
+
+// ---- waiting ----
+
+void Pending::settle(std::exception_ptr error) {
+  error_ = std::move(error);
+  ready_ = true;
+  TaskScheduler& scheduler = BatchClient::of_this_thread().scheduler();
+  for (TaskFiber* waiter : std::exchange(waiters_, {})) scheduler.make_ready(*waiter);
+  for (auto& then : std::exchange(then_, {})) then();
+}
+
+void Pending::when_ready(std::function<void()> then) {
+  if (ready_) return then();
+  then_.push_back(std::move(then));
+}
+
+void Pending::forget(const TaskFiber* waiter) noexcept { std::erase(waiters_, waiter); }
+
+TaskScheduler::TaskScheduler(BatchClient& client) : client_(client) {}
+
+TaskScheduler::~TaskScheduler() = default;
+
+void TaskScheduler::forget_all() noexcept {
+  line_.clear();
+  main_.context.reset();
+  for (const auto& fiber : fibers_) fiber->context.reset();
+  default_context_.reset();
+}
+
+TaskContextHandle TaskScheduler::context_for_tasks() {
+  if (current_->context) return current_->context;
+  if (!default_context_) default_context_ = std::make_shared<TaskContext>(client_);
+  return default_context_;
+}
+
+bool TaskScheduler::await(Pending& pending, DeadlineNs deadline) {
+  TaskFiber* const self = current_;
+  while (!pending.ready_) {
+    if (deadline != kForever && now_ns() >= deadline) return false;
+    pending.waiters_.push_back(self);
+    try {
+      suspend(deadline);
+    } catch (...) {
+      pending.forget(self);
+      throw;
+    }
+    pending.forget(self);
+  }
+  return true;
+}
+
+std::size_t TaskScheduler::await_some(std::span<const PendingHandle> pending, std::size_t count,
+                                      DeadlineNs deadline) {
+  TaskFiber* const self = current_;
+  const auto ready = [&] {
+    return static_cast<std::size_t>(
+        std::count_if(pending.begin(), pending.end(), [](const auto& one) { return one->ready_; }));
+  };
+  const auto forget_all = [&] {
+    for (const auto& one : pending) one->forget(self);
+  };
+  std::size_t have = 0;
+  while ((have = ready()) < std::min(count, pending.size())) {
+    if (deadline != kForever && now_ns() >= deadline) break;
+    for (const auto& one : pending) {
+      if (!one->ready_) one->waiters_.push_back(self);
+    }
+    try {
+      suspend(deadline);
+    } catch (...) {
+      forget_all();
+      throw;
+    }
+    forget_all();
+  }
+  return have;
+}
+
+void TaskScheduler::make_ready(TaskFiber& fiber) noexcept {
+  if (fiber.queued) return;
+  fiber.queued = true;
+  if (fiber.context) fiber.context->enter();
+  line_.push_back({&fiber, {}, {}});
+}
+
+void TaskScheduler::yield() {
+  if (line_.empty()) return;
+  make_ready(*current_);
+  suspend(kForever);
+}
+
+// The current flow runs no more until somebody makes it ready, or the deadline does.
+void TaskScheduler::suspend(DeadlineNs deadline) {
+  TaskFiber* const self = current_;
+  const TaskContextHandle context = self->context;
+  if (context) context->leave();
+  auto timer = timers_.end();
+  if (deadline != kForever) timer = timers_.emplace(deadline, self);
+  std::exception_ptr error;
+  try {
+    go_to(pick());
+    if (self->error) std::rethrow_exception(std::exchange(self->error, nullptr));
+  } catch (...) {
+    error = std::current_exception();
+    if (context && !self->queued) context->enter();
+    if (self->queued) std::erase_if(line_, [&](const Next& next) { return next.fiber == self; });
+    self->queued = false;
+  }
+  if (timer != timers_.end()) timers_.erase(timer);
+  if (error) std::rethrow_exception(error);
+}
+
+void TaskScheduler::wake_expired() {
+  if (timers_.empty()) return;
+  const std::int64_t now = now_ns();
+  for (auto at = timers_.begin(); at != timers_.end() && at->first <= now; ++at) {
+    make_ready(*at->second);
+  }
+}
+
+TaskScheduler::Next TaskScheduler::pick() {
+  wake_expired();
+  while (line_.empty()) {
+    const DeadlineNs first = timers_.empty() ? kForever : timers_.begin()->first;
+    client_.wait_for_replies(first);
+    wake_expired();
+  }
+  Next next = std::move(line_.front());
+  line_.pop_front();
+  return next;
+}
+
+void TaskScheduler::go_to(Next next) {
+  TaskFiber* const self = current_;
+  TaskFiber* to = next.fiber;
+  while (to == nullptr) {
+    try {
+      to = &fiber_for_job();
+      to->job = std::move(next.job);
+      to->context = std::move(next.context);
+    } catch (...) {  // no stack to be had: the task has failed, somebody else goes on
+      next.job->settle(std::current_exception());
+      next.context->leave();
+      next = pick();
+      to = next.fiber;
+    }
+  }
+  to->queued = false;
+  if (to == self) return;
+  current_ = to;
+  Fiber::switch_to(self->fiber, to->fiber);
+}
+
+// ---- tasks ----
+
+TaskFiber& TaskScheduler::fiber_for_job() {
+  if (free_fibers_.empty()) {
+    fibers_.push_back(std::make_unique<TaskFiber>(run_jobs));
+    return *fibers_.back();
+  }
+  TaskFiber& fiber = *free_fibers_.back();
+  free_fibers_.pop_back();
+  return fiber;
+}
+
+void TaskScheduler::launch(std::shared_ptr<TaskJob> job, TaskContextHandle context) {
+  context->enter();
+  line_.push_back({nullptr, std::move(job), std::move(context)});
+}
+
+// The bottom of every task's stack: job after job, for ever.
+void TaskScheduler::run_jobs(void* fiber) {
+  auto& self = *static_cast<TaskFiber*>(fiber);
+  TaskScheduler& scheduler = BatchClient::of_this_thread().scheduler();
+  for (;;) {
+    self.job->run();
+    self.job.reset();
+    const TaskContextHandle context = std::exchange(self.context, nullptr);
+    context->leave();
+    Next next = scheduler.next_after_job();
+    if (next.job) {
+      self.job = std::move(next.job);
+      self.context = std::move(next.context);
+      continue;
+    }
+    scheduler.free_fibers_.push_back(&self);
+    scheduler.go_to(std::move(next));  // comes back with another job
+  }
+}
+
+// When nothing can ever come, whoever waits in the thread's own flow is told.
+TaskScheduler::Next TaskScheduler::next_after_job() {
+  try {
+    return pick();
+  } catch (...) {
+    main_.error = std::current_exception();
+    make_ready(main_);
+    Next next = std::move(line_.front());
+    line_.pop_front();
+    return next;
+  }
+}
+
+bool await(Pending& pending, std::int64_t deadline_ns) {
+  if (pending.ready()) return true;
+  return BatchClient::of_this_thread().scheduler().await(pending, deadline_ns);
+}
+
+std::size_t await_some(std::span<const PendingHandle> pending, std::size_t count,
+                       std::int64_t deadline_ns) {
+  return BatchClient::of_this_thread().scheduler().await_some(pending, count, deadline_ns);
+}
+
+void launch(std::shared_ptr<TaskJob> job) {
+  TaskScheduler& scheduler = BatchClient::of_this_thread().scheduler();
+  scheduler.launch(std::move(job), scheduler.context_for_tasks());
+}
+
+void yield_task() { BatchClient::of_this_thread().scheduler().yield(); }
+
+}  // namespace iq::detail

@@ -1,0 +1,35 @@
+// Stacks that one thread switches between: what tasks run on.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+namespace iq::detail {
+
+/// One flow of control with a stack of its own. It runs only when its thread switches to it, and
+/// keeps what the C++ runtime knows per thread about exceptions in flight.
+///
+/// Threads: belongs to the thread that made it; never switched to from another one.
+class Fiber {
+ public:
+  using Entry = void (*)(void* argument);
+
+  /// The flow that the thread runs already, on the stack that it has.
+  Fiber();
+  /// A flow that calls `entry`, which must never return, when it is first switched to.
+  /// Errors: NoSpace when the system has no memory for its stack.
+  Fiber(Entry entry, void* argument, std::size_t stack_bytes);
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+  /// Frees the stack: what still lies on it is forgotten, no destructor runs.
+  ~Fiber();
+
+  /// Goes on in `to`; returns when somebody switches back to `from`, the flow that calls.
+  static void switch_to(Fiber& from, Fiber& to) noexcept;
+
+ private:
+  struct Machine;  // what depends on the processor, and on sanitizers
+  std::unique_ptr<Machine> machine_;
+};
+
+}  // namespace iq::detail

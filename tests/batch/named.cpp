@@ -1,0 +1,154 @@
+// Functions and contexts that programs find by name: nothing is inherited here.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "batch/book.hpp"
+#include "iq/batch.hpp"
+#include "iq/batch_context.hpp"
+#include "iq/error.hpp"
+#include "iq/task.hpp"
+#include "iq/worker_group.hpp"
+#include "support/process.hpp"
+
+using namespace batches;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Children that are forked before the function is made: what they know of it, they have by name.
+struct Strangers {
+  iqtest::Flag made;
+  std::vector<iqtest::Child> children;
+
+  template <class F>
+  void start(int count, F use) {
+    for (int id = 0; id < count; ++id) {
+      children.push_back(iqtest::spawn([this, use, id] {
+        made.wait();
+        use(id);
+      }));
+    }
+  }
+  bool all_ok() {
+    bool ok = true;
+    for (iqtest::Child& child : children) ok &= child.wait().ok();
+    return ok;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("named: strangers call a function by its name, each gets its own result") {
+  const std::string name = iqtest::temp_name("load");
+  Books book;
+  Strangers strangers;
+  strangers.start(4, [&](int id) {
+    iq::batched<int(int)> f{iq::open_only, name};
+    for (int i = 0; i < 20; ++i) iqtest::require(f(100 * id + i) == 100 * id + i + 1, "its own");
+  });
+  iq::batched<int(int)> f{iq::create_only, name, noting(book)};
+  strangers.made.set();
+  CHECK(strangers.all_ok());
+  CHECK(book->calls == 80);
+}
+
+TEST_CASE("named: strangers in a context of one name are one batch; max_size is the maker's") {
+  const std::string name = iqtest::temp_name("load");
+  Books book;
+  iqtest::Gate joined;
+  iqtest::Flag go;
+  Strangers strangers;
+  strangers.start(4, [&](int id) {
+    iq::batched<int(int)> f{iq::open_only, name};
+    const iq::BatchContext context("import");
+    joined.post();
+    go.wait();  // running: the others' calls wait for this one's
+    iqtest::require(f(id) == id + 1, "its own");
+    std::vector<iq::Future<int>> futures;
+    for (int i = 0; i < 150; ++i) futures.push_back(f.async(i));
+    iqtest::require(iq::pget(futures).size() == 150, "all of them");
+  });
+  iq::batched<int(int)> f{iq::create_only, name, noting(book), {.max_size = 100}};
+  strangers.made.set();
+  for (int i = 0; i < 4; ++i) joined.wait();
+  go.set();
+  CHECK(strangers.all_ok());
+  CHECK(book->sizes[0] == 4);
+  CHECK(book->calls == 604);
+  CHECK(book->batches == 7);
+}
+
+TEST_CASE("named: another type is refused with both") {
+  const std::string name = iqtest::temp_name("load");
+  Books book;
+  Strangers strangers;
+  strangers.start(1, [&](int) {
+    std::string text;
+    try {
+      iq::batched<std::string(int)> f{iq::open_only, name};
+    } catch (const iq::WrongType& error) {
+      text = error.what();
+    }
+    iqtest::require(text.find("`int(int)`") != std::string::npos, "the function's: " + text);
+    iqtest::require(text.find("`std::string(int)`") != std::string::npos, "ours: " + text);
+  });
+  iq::batched<int(int)> f{iq::create_only, name, noting(book)};
+  strangers.made.set();
+  CHECK(strangers.all_ok());
+}
+
+TEST_CASE(
+    "named: no function of that name is NotFound, a second one NameInUse, and the name ends") {
+  const std::string name = iqtest::temp_name("load");
+  Books book;
+  CHECK_THROWS_AS((iq::batched<int(int)>{iq::open_only, name}), iq::NotFound);
+  for (int i = 0; i < 2; ++i) {
+    iq::batched<int(int)> f{iq::create_only, name, noting(book)};
+    CHECK_THROWS_AS((iq::batched<int(int)>{iq::create_only, name, noting(book)}), iq::NameInUse);
+    iq::batched<int(int)> again{iq::open_only, name};
+    CHECK(again(1) == 2);
+    CHECK(again.server_pids().empty());
+  }
+  CHECK_THROWS_AS((iq::batched<int(int)>{iq::open_only, name}), iq::NotFound);
+}
+
+TEST_CASE("named: a queue that nobody serves is told, not waited for") {
+  const std::string name = iqtest::temp_name("load");
+  iq::IterableQueue<iq::Bytes> queue{iq::create_only, name};
+  CHECK_THROWS_AS((iq::batched<int(int)>{iq::open_only, name}), iq::ServerDied);
+  iq::remove(name);
+}
+
+TEST_CASE("named: when the maker is killed, strangers are told") {
+  const std::string name = iqtest::temp_name("load");
+  iqtest::Gate began;
+  iqtest::Gate never;
+  Strangers strangers;
+  strangers.start(1, [&](int) {
+    iq::batched<int(int)> f{iq::open_only, name};
+    try {
+      f(1);
+    } catch (const iq::ServerDied&) {
+      return;
+    }
+    iqtest::require(false, "told");
+  });
+  iqtest::Child maker = iqtest::spawn([&] {
+    iq::batched<int(int)> f{iq::create_only, name, [&](std::span<const int>) {
+                              began.post();
+                              never.wait(100);
+                              return std::vector<int>{1};
+                            }};
+    strangers.made.set();
+    never.wait(100);
+  });
+  began.wait();
+  maker.kill_and_wait();
+  CHECK(strangers.all_ok());
+  CHECK(iqtest::reap_orphans());
+  iq::remove(name);
+}

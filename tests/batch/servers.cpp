@@ -1,0 +1,168 @@
+// The serving processes: killed, stopped, restarted, ended; and the callers who wait for them.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "iq/batch.hpp"
+#include "iq/error.hpp"
+#include "iq/worker_group.hpp"
+#include "support/process.hpp"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::vector<int> add_one(std::span<const int> batch) {
+  std::vector<int> results;
+  for (const int i : batch) results.push_back(i + 1);
+  return results;
+}
+
+/// A function that says when it runs and waits to be let on, but for a batch that begins with 0.
+struct Held {
+  iqtest::Gate& began;
+  iqtest::Gate& go;
+  std::vector<int> operator()(std::span<const int> batch) const {
+    if (batch[0] != 0) {
+      began.post();
+      go.wait();
+    }
+    return add_one(batch);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("servers: one that is killed in the middle fails its batch, the next one is served") {
+  iqtest::Gate began;
+  iqtest::Gate go;
+  iq::batched<int(int)> f{Held{began, go}};
+  auto future = f.async(7);
+  began.wait();
+  const int first = f.server_pids().at(0);
+  REQUIRE(::kill(first, SIGKILL) == 0);
+  CHECK_THROWS_AS(future.get(), iq::ServerDied);
+  CHECK(f(0) == 1);
+  REQUIRE(iqtest::wait_until([&] { return f.server_pids().size() == 1; }));
+  CHECK(f.server_pids()[0] != first);
+}
+
+TEST_CASE("servers: an idempotent batch is served once more, and only once") {
+  iqtest::Gate began;
+  iqtest::Gate go;
+  iq::batched<int(int)> f{Held{began, go}, {.idempotent = true}};
+  auto future = f.async(7);
+  began.wait();
+  ::kill(f.server_pids().at(0), SIGKILL);
+  began.wait();  // in another server
+  go.post();
+  CHECK(future.get() == 8);
+
+  auto again = f.async(8);
+  for (int death = 0; death < 2; ++death) {
+    began.wait();
+    REQUIRE(iqtest::wait_until([&] { return f.server_pids().size() == 1; }));
+    ::kill(f.server_pids().at(0), SIGKILL);
+  }
+  CHECK_THROWS_AS(again.get(), iq::ServerDied);
+  CHECK(f(0) == 1);
+}
+
+TEST_CASE("servers: calls that wait behind a dead server's batch are served by its replacement") {
+  iqtest::Gate began;
+  iqtest::Gate go;
+  iq::batched<int(int)> f{Held{began, go}};
+  auto first = f.async(7);
+  began.wait();
+  auto second = f.async(0);
+  ::kill(f.server_pids().at(0), SIGKILL);
+  CHECK(second.get_for(10s).value() == 1);
+  CHECK_THROWS_AS(first.get(), iq::ServerDied);
+}
+
+TEST_CASE("servers: exit() in a batch function is a death like any other") {
+  iq::batched<int(int)> f{[](std::span<const int> batch) {
+    if (batch[0] == 13) std::exit(3);
+    return add_one(batch);
+  }};
+  CHECK_THROWS_AS(f(13), iq::ServerDied);
+  CHECK(f(1) == 2);
+}
+
+TEST_CASE("servers: two of them serve at the same time") {
+  iqtest::Gate began;
+  iqtest::Gate go;
+  iq::batched<int(int)> f{Held{began, go}, {.servers = 2}};
+  auto first = f.async(1);
+  auto second = f.async(2);
+  began.wait();
+  began.wait();
+  CHECK(f.server_pids().size() == 2);
+  go.post(2);
+  CHECK(first.get() == 2);
+  CHECK(second.get() == 3);
+}
+
+TEST_CASE("servers: when the program that made the function is killed, callers are told") {
+  iqtest::limit_seconds(40);
+  iqtest::Gate began;
+  iqtest::Gate go;
+  iqtest::Gate waits;
+  iqtest::Flag told;
+  iqtest::SharedCounter caller;
+  iqtest::Child maker = iqtest::spawn([&] {
+    iq::batched<int(int)> f{Held{began, go}};
+    const pid_t pid = ::fork();  // a caller that outlives the maker
+    if (pid == 0) {
+      *caller = ::getpid();
+      try {
+        f(7);
+      } catch (const iq::ServerDied&) {
+        told.set();
+      }
+      ::_exit(0);
+    }
+    waits.wait(30);
+  });
+  began.wait();
+  maker.kill_and_wait();
+  CHECK(told.wait_for(10));
+  CHECK(iqtest::gone(static_cast<pid_t>(caller->load())));
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("servers: a stopped one keeps its batch, and nobody takes it for dead") {
+  iqtest::Gate began;
+  iqtest::Gate go;
+  iq::batched<int(int)> f{Held{began, go}};
+  auto future = f.async(7);
+  began.wait();
+  const pid_t server = f.server_pids().at(0);
+  ::kill(server, SIGSTOP);
+  REQUIRE(iqtest::stopped(server));
+  CHECK(future.get_for(300ms).status() == iq::Status::timeout);
+  ::kill(server, SIGCONT);
+  go.post();
+  CHECK(future.get() == 8);
+  CHECK(f.server_pids().at(0) == server);
+}
+
+TEST_CASE("servers: what is under way when the function ends is served first") {
+  iqtest::Gate began;
+  iqtest::Gate go;
+  std::optional<iq::batched<int(int)>> f;
+  f.emplace(Held{began, go});
+  std::vector<iq::Future<int>> futures{f->async(7), f->async(0), f->async(0)};
+  began.wait();
+  go.post();
+  f.reset();
+  CHECK(futures[0].get() == 8);
+  CHECK(futures[1].get() == 1);
+  CHECK(futures[2].get() == 1);
+}
