@@ -4,6 +4,7 @@
 #include "iq/batch.hpp"
 #include "iq/batch_context.hpp"
 #include "iq/bytes.hpp"
+#include "iq/closable_queue.hpp"
 #include "iq/codec.hpp"
 #include "iq/consumer.hpp"
 #include "iq/detail/endpoint_access.hpp"

@@ -25,7 +25,7 @@ HEADER_FLOORS = [
     (r'iq/worker_\w+\.hpp|iq/detail/worker_\w+\.hpp', 'work'),
     (r'iq/(detail/)?(batch|task)(_\w+)?\.hpp', 'batch'),
     (r'iq/iq\.hpp', 'all'),
-    (r'iq/\w+\.hpp|iq/detail/(queue|endpoint|consumer_iterator)_?\w*\.hpp', 'queue'),
+    (r'iq/\w+\.hpp|iq/detail/(queue|endpoint|consumer_iterator|closable)_?\w*\.hpp', 'queue'),
 ]
 
 # What only lib/sys may include; lib/work besides what forking, signalling and reporting need.
@@ -58,6 +58,7 @@ TESTED_ELSEWHERE = {
     'lib/ring/tend.cpp': 'tests/faults/inherited.cpp, tests/faults/alive.cpp',
     'lib/ring/wait.cpp': 'tests/faults/lost_wakes.cpp: needs kill points',
     # Endpoints that change their process need processes, and programs.
+    'lib/queue/closable_store.cpp': 'tests/queue/closable_queue.cpp',
     'lib/queue/transfer.cpp': 'tests/process/adopt.cpp, tests/process/restarts.cpp',
     'lib/sys/passed_file.cpp': 'tests/process/exec.cpp: programs that close descriptors first',
     'lib/work/program_job.cpp': 'tests/process/exec.cpp',
