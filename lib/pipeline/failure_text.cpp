@@ -30,7 +30,8 @@ std::optional<std::uint64_t> item_of(const Wiring& wiring, const PipelineBoard& 
   return item - 1;
 }
 
-std::string failure_text(const Wiring& wiring, const PipelineBoard& board, const StageFailure& failure) {
+std::string failure_text(const Wiring& wiring, const PipelineBoard& board,
+                         const StageFailure& failure) {
   const WiredStage& stage = wiring.stages[failure.stage];
   const StageTraits& traits = stage.node->traits;
   WorkerOutcome outcome = failure.outcome;

@@ -7,8 +7,8 @@
 #include "iq/error.hpp"
 #include "support/process.hpp"
 
-using iq::detail::PipelineBoard;
 using iq::detail::OrderWindow;
+using iq::detail::PipelineBoard;
 
 TEST_CASE("OrderWindow: numbers below the window pass, the next waits for a release elsewhere") {
   const PipelineBoard board(1, 1);
