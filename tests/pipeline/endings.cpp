@@ -154,7 +154,9 @@ TEST_CASE("signals: the second kills what is stuck, whatever the reader does") {
 
 TEST_CASE("many: one after another they leave no descriptor, process, file or memory") {
   iqtest::limit_seconds(120);
-  constexpr int kPipelines = 300;
+  constexpr int kPipelines = 1000;
+  using Files = std::filesystem::directory_iterator;
+  const auto shared_files = [] { return std::distance(Files("/dev/shm"), Files{}); };
   const auto run = [] {
     int sum = 0;
     for (const int x : iq::pipeline().from(iota(0, 10)).map(twice, {.workers = 2})) sum += x;
@@ -162,10 +164,12 @@ TEST_CASE("many: one after another they leave no descriptor, process, file or me
   };
   for (int i = 0; i < 20; ++i) run();
   const auto descriptors = open_descriptors();
+  const auto files = shared_files();
   const long memory_kib = resident_kib();
   for (int i = 0; i < kPipelines; ++i) run();
   CHECK(open_descriptors() == descriptors);
   CHECK(resident_kib() < memory_kib + 1024);
+  CHECK(shared_files() <= files);  // other programs may remove theirs meanwhile
   CHECK(iqtest::reap_orphans());
 }
 

@@ -107,6 +107,28 @@ TEST_CASE("Pipeline: the source may be endless; it runs only as far as the stage
   CHECK(*pulled <= 20 + (2 + 2) + (4 + 1) + 1);
 }
 
+TEST_CASE("Pipeline: an endless source and a slow sink: three stages hold what they may, no more") {
+  auto pulled = iqtest::shared_counter();
+  auto endless = iota(0) | std::views::transform([&pulled](int x) {
+                   ++*pulled;
+                   return x;
+                 });
+  auto results = iq::pipeline()
+                     .from(endless, {.capacity = 5})
+                     .map(twice, {.workers = 2, .capacity = 6})
+                     .filter([](int) { return true; }, {.workers = 3, .capacity = 3})
+                     .map(twice, {.workers = 1, .capacity = 4});
+  // What may wait, one in the hands of each worker, of the source and of the reader.
+  constexpr int kMost = (5 + 6 + 3 + 4) + (1 + 2 + 3 + 1) + 1;
+  int read = 0;
+  for ([[maybe_unused]] const int x : results) {
+    ::usleep(5000);
+    CHECK(*pulled - read <= kMost);
+    if (++read == 60) break;
+  }
+  CHECK(*pulled - read > 10);  // it did run ahead
+}
+
 TEST_CASE(
     "Pipeline: a range that is read once is read by the source; the caller's stays as it is") {
   std::istringstream text("3 1 2");
