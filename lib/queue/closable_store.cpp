@@ -18,6 +18,7 @@
 #include "iq/error.hpp"
 #include "sys/futex.hpp"
 #include "sys/mapping.hpp"
+#include "sys/process.hpp"
 #include "sys/robust_lock.hpp"
 
 namespace iq::detail {
@@ -27,14 +28,6 @@ constexpr std::int64_t kLongestSleepNs = 25'000'000;
 constexpr int kLooks = 200;  // some microseconds
 constexpr std::uint64_t kMostItems = std::uint64_t{1} << 32;
 constexpr std::uint64_t kMostClosableBytes = std::uint64_t{1} << 40;
-
-void pause_processor() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 /// Where an encoded item lies: a position that only grows, modulo the size of the ring.
 struct Place {

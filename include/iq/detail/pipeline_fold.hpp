@@ -164,8 +164,8 @@ class SortNode final : public PipeNode {
     describe_ends(*this, options);
     traits.has_state = true;
     traits.reads_numbers = true;
-    traits.writes_numbers = users_output == nullptr;
-    traits.gives_order = traits.writes_numbers;
+    traits.writes_numbers = true;
+    traits.gives_order = true;
   }
 
   std::shared_ptr<PipeQueue> make_output(bool numbered, const Options& options) const override {
