@@ -8,6 +8,7 @@ Entries all_entries() {
   add_iq(entries);
   add_iq_bytes(entries);
   add_iq_trips(entries);
+  add_iq_typed(entries);
   add_boost_message_queue(entries);
   add_posix_mq(entries);
   add_pipe(entries);
@@ -27,6 +28,7 @@ Entries all_entries() {
   add_python(entries);
   add_raw_spsc(entries);
   add_bare_wakes(entries);
+  add_price(entries);
   return entries;
 }
 

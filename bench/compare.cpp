@@ -37,7 +37,7 @@ bool wanted(const Entry& entry, Shape shape, const Plan& plan) {
   }
   if (plan.quick && plan.filters.empty() &&
       (std::ranges::find(kQuickShapes, shape_name(shape)) == kQuickShapes.end() ||
-       std::ranges::find(kQuickSizes, entry.bytes) == kQuickSizes.end())) {
+       std::ranges::find(kQuickSizes, entry.bytes) == kQuickSizes.end() || entry.one_core)) {
     return false;
   }
   const std::vector<std::string> words = {entry.peer, entry.mode, size_name(entry.bytes),
@@ -98,7 +98,7 @@ std::vector<Row> run_cell(const Entries& entries, std::size_t bytes, Shape shape
   std::deque<Row> ours, theirs;
   for (const Entry& entry : entries) {
     if (entry.bytes != bytes) continue;
-    if (entry.peer == kOurs) {
+    if (entry.peer == kOurs && entry.against.empty()) {
       ours.push_back({.entry = &entry, .shape = shape});
     } else if (wanted(entry, shape, plan)) {
       theirs.push_back({.entry = &entry, .shape = shape});

@@ -26,7 +26,7 @@ inline constexpr std::size_t kLarge = 4096;    ///< from this size on it is copy
 inline constexpr std::size_t kTripBytes = 64;  ///< what goes there and back in round trips
 
 /// How many items of `bytes` peers get that want to be told: 4 MiB of them, the size that was best
-/// for most (more than a core's own cache, less than the shared one).
+/// for the raw ring (more than a core's own cache, less than the shared one).
 constexpr std::size_t slots_for(std::size_t bytes, std::size_t most = 32'768) noexcept {
   return std::clamp<std::size_t>((std::size_t{4} << 20) / bytes, 4, most);
 }
@@ -81,6 +81,7 @@ struct Entry {
   std::string mode;
   std::size_t bytes = 0;
   Parties parties = Parties::processes;
+  bool one_core = false;     ///< all parties take turns on one: what counts is work, not lines
   bool limit = false;        ///< not a queue but what the machine allows
   bool ordered = true;       ///< keeps each producer's items in order
   Shape most = {64, 64};     ///< producers and consumers that it can have
@@ -102,6 +103,7 @@ std::vector<std::string> left_out();
 void add_iq(Entries& entries);
 void add_iq_bytes(Entries& entries);
 void add_iq_trips(Entries& entries);
+void add_iq_typed(Entries& entries);
 void add_boost_message_queue(Entries& entries);
 void add_posix_mq(Entries& entries);
 void add_pipe(Entries& entries);
@@ -115,5 +117,6 @@ void add_atomic_queue(Entries& entries);
 void add_python(Entries& entries);
 void add_raw_spsc(Entries& entries);
 void add_bare_wakes(Entries& entries);
+void add_price(Entries& entries);
 
 }  // namespace bench

@@ -131,7 +131,8 @@ def shape_title(shape):
 
 def panels(rows):
     """A list of rows of panels, each a text for gnuplot."""
-    items = [row for row in rows if 'error' not in row and 'latency_ns' not in row]
+    drawn = [mode for _, modes in KINDS for mode in modes]
+    items = [row for row in rows if 'error' not in row and row['mode'] in drawn]
     grid = []
     for title, modes in KINDS:
         shapes = throughput(items, modes)

@@ -19,7 +19,8 @@ constexpr std::int64_t kStartBoundNs = 10'000'000'000;
 constexpr std::int64_t kEndBoundNs = 20'000'000'000;
 
 // Producers have the first numbers.
-void run_party(Job& job, int party, Shape shape, Arena& arena) {
+void run_party(Job& job, const Entry& entry, int party, Shape shape, Arena& arena) {
+  if (entry.one_core) pin_to(0, allowed_processors());
   if (party < shape.producers) {
     job.produce(party, arena);
   } else {
@@ -32,7 +33,7 @@ void run_threads(const Entry& entry, Shape shape, Arena& arena) {
   const std::unique_ptr<Job> job = entry.make(shape);
   std::vector<std::jthread> threads;
   for (int party = 0; party < shape.producers + shape.consumers; ++party) {
-    threads.emplace_back([&, party]() noexcept { run_party(*job, party, shape, arena); });
+    threads.emplace_back([&, party]() noexcept { run_party(*job, entry, party, shape, arena); });
   }
 }
 
@@ -88,7 +89,7 @@ SliceResult run(const Entry& entry, Shape shape, std::int64_t slice_ns) {
   } else {
     job = entry.make(shape);
     for (int party = 0; party < shape.producers + shape.consumers; ++party) {
-      children.start([&] { run_party(*job, party, shape, *arena); });
+      children.start([&] { run_party(*job, entry, party, shape, *arena); });
     }
   }
   result.error = wait_until_ready(children, *arena, shape);

@@ -9,8 +9,9 @@ import tempfile
 
 
 PEERS = ('iq', 'boost-mq', 'posix-mq', 'pipe', 'seqpacket', 'vyukov-16', 'boost-lockfree',
-         'boost-spsc', 'python-mp', 'raw-', 'line', 'futex')
-LIMITS = ('raw-256K', 'raw-4M', 'line', 'futex')
+         'boost-spsc', 'python-mp', 'raw-', 'line', 'futex', 'price-raw', 'price-shared',
+         'price-owned', 'price-acknowledged', 'price-waiting', 'price-polite')
+LIMITS = ('raw-', 'line', 'futex', 'price-')
 MEASURES = ('kill_to_gone', 'kill_to_end', 'kill_to_redelivery', 'attach_producer',
             'detach_consumer', 'short_lived', 'short_lived_lanes', 'short_lived_bare',
             'idle_consumer_1', 'idle_consumer_16', 'blocked_producer', 'among_7_idle',
@@ -46,7 +47,7 @@ def check_every_peer(program):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / 'rows.json'
         done = run(program, '--pairs', '1', '--slice-ms', '2', '--json', str(file),
-                   '8B,48B,64B,4KiB,64KiB', ','.join(PEERS), '1P1C,2P2C')
+                   '8B,48B,64B,256B,4KiB,64KiB', ','.join(PEERS), '1P1C,2P2C')
         print(done.stdout)
         assert done.returncode == 0, f'exit code {done.returncode}'
         rows = json.loads(file.read_text())
@@ -54,11 +55,13 @@ def check_every_peer(program):
         assert any(row['peer'].startswith(peer) for row in rows), f'nothing of {peer}'
     for row in rows:
         assert row['ns_per_item']['median'] > 0, row
-        assert row.get('limit', False) == (row['peer'] in LIMITS), row
+        assert row.get('limit', False) == row['peer'].startswith(LIMITS), row
     in_place = [row['ratio_to_iq_in_place'] for row in rows if row['mode'] == 'copy'
                 and row['peer'] != 'iq']
     assert in_place and min(in_place) > 0, in_place
     assert any(row['mode'] == 'in_place' and 'limit' in row for row in rows), rows
+    for mode in ('string', 'aggregate', 'one_core', 'one_core_bulk'):
+        assert any(row['mode'] == mode for row in rows), mode
     for mode in ('spin', 'sleep', 'sleep_one_core'):
         trips = [row['latency_ns'] for row in rows if row['mode'] == mode]
         assert len(trips) >= 3, mode

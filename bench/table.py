@@ -12,7 +12,8 @@ def cell(row):
     if 'error' in row:
         return 'failed: ' + row['error']
     ns = row['ns_per_item']
-    ratio = '' if row['peer'] == 'iq' else f' **{row["ratio_to_iq"]:.2f}**'
+    ours = row['peer'] == 'iq' and row['ratio_to_iq'] == 1
+    ratio = '' if ours else f' **{row["ratio_to_iq"]:.2f}**'
     return (f'{short(ns["median"])} ({short(ns["min"])}–{short(ns["max"])}){ratio} '
             f'· {short(row["probe_ns"])}')
 
@@ -35,11 +36,38 @@ def print_trips(rows):
     print()
 
 
+# What each promise costs: rows of peers/price.cpp, then ours. Differences to the row above.
+def print_price(rows):
+    cells = {}
+    for row in rows:
+        key = (row['bytes'], row['mode'])
+        cells.setdefault(row['peer'], {})[key] = row['ns_per_item']['median']
+    if len(cells) < 2:
+        return
+    keys = [(8, 'one_core'), (8, 'one_core_bulk'), (64, 'one_core'), (64, 'one_core_bulk')]
+    print('| with | ' + ' | '.join(f'{size} B {"bulk" if "bulk" in mode else "single"}'
+                                   for size, mode in keys) + ' |')
+    print('|---' * (len(keys) + 1) + '|')
+    before = {}
+    for peer in [*(peer for peer in cells if peer != 'iq'), 'iq']:
+        texts = []
+        for key in keys:
+            ns = cells[peer].get(key)
+            change = f' ({ns - before[key]:+.1f})' if ns and key in before else ''
+            texts.append(f'{ns:.1f}{change}' if ns else '')
+            before[key] = ns
+        print(f'| {peer} | ' + ' | '.join(texts) + ' |')
+    print()
+
+
 def main():
     with open(sys.argv[1], encoding='utf-8') as file:
         rows = json.load(file)
     print_trips([row for row in rows if 'latency_ns' in row])
-    rows = [row for row in rows if 'latency_ns' not in row]
+    print_price([row for row in rows if row['mode'].startswith('one_core')
+                 and 'ns_per_item' in row])
+    rows = [row for row in rows if 'latency_ns' not in row
+            and not row['mode'].startswith('one_core')]
     for size in sorted({row['bytes'] for row in rows}):
         of_size = [row for row in rows if row['bytes'] == size]
         shapes = list(dict.fromkeys((row['producers'], row['consumers']) for row in of_size))

@@ -110,6 +110,7 @@ class PeerJob final : public Job {
 /// one and in bulk, large ones are copied or used in place.
 using SmallSizes = std::index_sequence<8, 64, 256>;
 using LargeSizes = std::index_sequence<4'096, 65'536, 1'048'576>;
+using PriceSizes = std::index_sequence<8, 64>;
 /// Payloads of queues whose items may each have another size.
 using VariableSizes = std::index_sequence<16, 48, 200, 1'000>;
 
@@ -132,6 +133,10 @@ std::string usual_mode() {
   if (sizeof(typename P::Item) >= kLarge) return "copy";
   return P::kBatch == 1 ? "single" : "bulk";
 }
+
+/// Modes of what runs on one core: see peers/price.cpp.
+inline constexpr const char* kSingleOnOneCore = "one_core";
+inline constexpr const char* kBulkOnOneCore = "one_core_bulk";
 
 template <Peer P>
 Entry entry(std::string peer, std::string mode = usual_mode<P>()) {

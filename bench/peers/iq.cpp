@@ -80,6 +80,14 @@ void add_iq(Entries& entries) {
     entries.push_back(entry<Iq<kBytes, Way::single>>("iq"));
     entries.push_back(entry<Iq<kBytes, Way::bulk>>("iq"));
   });
+  for_each(PriceSizes{}, [&]<std::size_t kBytes>() {
+    for (Entry price : {entry<Iq<kBytes, Way::single>>("iq", kSingleOnOneCore),
+                        entry<Iq<kBytes, Way::bulk>>("iq", kBulkOnOneCore)}) {
+      price.one_core = true;
+      price.most = {1, 1};
+      entries.push_back(std::move(price));
+    }
+  });
   for_each(LargeSizes{}, [&]<std::size_t kBytes>() {
     entries.push_back(entry<Iq<kBytes, Way::copy>>("iq"));
     entries.push_back(entry<Iq<kBytes, Way::in_place>>("iq", "in_place"));

@@ -68,9 +68,7 @@ class RawSpsc {
           backoff.wait();
           continue;
         }
-        if (tail - head >= 2) {
-          for (int i = 0; i < 16; ++i) cpu_pause();
-        }
+        const bool several = tail - head >= 2;
         for (; head != tail; ++head) {
           const Item& item = ring.slots[head % kSlots];
           if constexpr (kWay == Way::copy) {
@@ -81,6 +79,9 @@ class RawSpsc {
           }
         }
         ring.head.store(head, std::memory_order_release);
+        if (several) {
+          for (int i = 0; i < 16; ++i) cpu_pause();
+        }
       }
     }
   };

@@ -36,6 +36,7 @@ enum class Errc : std::uint16_t {
   would_deadlock,
   busy,
   system,
+  pipeline_failed,
   server_died,
   remote,
 };

@@ -197,7 +197,7 @@ class Producer {
     return *core_;
   }
 
-  Status append(Argument item, std::int64_t deadline) {
+  [[gnu::always_inline]] Status append(Argument item, std::int64_t deadline) {
     detail::ProducerCore& core = this->core();
     if constexpr (Payload::kInPlace) {
       auto free = core.free_slots(sizeof(T));

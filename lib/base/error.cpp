@@ -29,6 +29,7 @@ std::string_view to_string(Errc code) noexcept {
     case Errc::would_deadlock: return "would_deadlock";
     case Errc::busy: return "busy";
     case Errc::system: return "system";
+    case Errc::pipeline_failed: return "pipeline_failed";
     case Errc::server_died: return "server_died";
     case Errc::remote: return "remote";
   }

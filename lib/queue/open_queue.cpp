@@ -23,12 +23,14 @@ namespace {
 
 constexpr std::int64_t kPatienceNs = 1'000'000'000;
 constexpr std::uint64_t kEncodedSlotBytes = 64;
-constexpr std::uint64_t kDefaultRingBytes = std::uint64_t{1} << 20;
 
-std::uint64_t default_capacity(std::uint64_t slot_bytes) {
-  if (slot_bytes <= 16) return 8192;
-  return std::clamp<std::uint64_t>(std::bit_floor((std::uint64_t{256} << 10) / slot_bytes), 16,
-                                   4096);
+// A lane that is larger than a core's own cache and smaller than the shared one is two to six times
+// as fast as a smaller one (docs/decisions/0010-size-of-a-lane.md).
+constexpr std::uint64_t kDefaultLaneBytes = std::uint64_t{2} << 20;
+
+std::uint64_t default_capacity(const ItemType& type) {
+  if (!type.in_place) return 8192;
+  return std::clamp<std::uint64_t>(std::bit_floor(kDefaultLaneBytes / type.bytes), 4, 262'144);
 }
 
 SegmentHeader header_for(const ItemType& type, const Options& options) {
@@ -53,11 +55,11 @@ SegmentHeader header_for(const ItemType& type, const Options& options) {
   SegmentHeader header;
   std::memset(&header, 0, sizeof header);
   header.slot_bytes = type.in_place ? type.bytes : kEncodedSlotBytes;
-  header.capacity = options.capacity != 0 ? options.capacity : default_capacity(header.slot_bytes);
+  header.capacity = options.capacity != 0 ? options.capacity : default_capacity(type);
   if (!type.in_place) {
     header.ring_bytes =
         options.bytes_per_producer == 0
-            ? kDefaultRingBytes
+            ? kDefaultLaneBytes
             : std::bit_ceil(std::max<std::uint64_t>(options.bytes_per_producer, 64));
   }
   header.in_place = type.in_place;

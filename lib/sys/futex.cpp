@@ -37,8 +37,8 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
          errno == ETIMEDOUT;
 }
 
-void futex_wake(const std::atomic<std::uint32_t>& word, int count) noexcept {
-  ::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0);
+long futex_wake(const std::atomic<std::uint32_t>& word, int count) noexcept {
+  return ::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0);
 }
 
 bool register_asymmetric_fence() noexcept {

@@ -11,8 +11,8 @@ namespace iq::detail {
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                 std::int64_t timeout_ns) noexcept;
 
-/// Wakes up to `count` sleepers of `word`, in any process.
-void futex_wake(const std::atomic<std::uint32_t>& word, int count) noexcept;
+/// Wakes up to `count` sleepers of `word`, in any process. Returns how many there were.
+long futex_wake(const std::atomic<std::uint32_t>& word, int count) noexcept;
 
 /// Registers this process for membarrier(GLOBAL_EXPEDITED), once per process image (inherited by
 /// fork, dropped by exec). False where the kernel or a filter refuses: then this process and

@@ -76,11 +76,11 @@ Mapping::Mapping(int fd, std::uint64_t bytes)
   ::madvise(data_, static_cast<std::size_t>(bytes_), MADV_DONTDUMP);
 }
 
-Mapping Mapping::blank(std::uint64_t bytes) {
+Mapping Mapping::anonymous(std::uint64_t bytes, int flags) {
   void* place = bytes > std::numeric_limits<std::size_t>::max() / 2
                     ? MAP_FAILED
                     : ::mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                             flags | MAP_ANONYMOUS, -1, 0);
   if (place == MAP_FAILED) refuse_mapping(bytes, errno);
   Mapping made;
   made.data_ = static_cast<std::byte*>(place);
@@ -88,6 +88,12 @@ Mapping Mapping::blank(std::uint64_t bytes) {
   ::madvise(place, static_cast<std::size_t>(bytes), MADV_DONTDUMP);
   return made;
 }
+
+Mapping Mapping::blank(std::uint64_t bytes) {
+  return anonymous(bytes, MAP_PRIVATE | MAP_NORESERVE);
+}
+
+Mapping Mapping::inherited(std::uint64_t bytes) { return anonymous(bytes, MAP_SHARED); }
 
 void Mapping::unmap() noexcept {
   if (!region_ && data_ != nullptr) ::munmap(data_, static_cast<std::size_t>(bytes_));

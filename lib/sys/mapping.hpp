@@ -17,6 +17,9 @@ class Mapping {
   /// `bytes` bytes of zeros of this process alone; none of them takes memory before it is written.
   /// Errors: NoSpace (address space), SystemError.
   static Mapping blank(std::uint64_t bytes);
+  /// `bytes` bytes of zeros, shared with the children that this process forks from now on.
+  /// Errors: NoSpace, SystemError.
+  static Mapping inherited(std::uint64_t bytes);
   Mapping(Mapping&&) noexcept;
   Mapping& operator=(Mapping&&) noexcept;
   ~Mapping();
@@ -28,6 +31,7 @@ class Mapping {
   void populate(std::uint64_t offset, std::uint64_t bytes) const noexcept;
 
  private:
+  static Mapping anonymous(std::uint64_t bytes, int flags);
   void unmap() noexcept;
 
   struct Region;  // the Boost type, kept out of this header

@@ -26,17 +26,6 @@ namespace {
 constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
 constexpr std::int64_t kNoPidfdPollNs = 100 * kNanosecondsPerMs;
 
-bool is_consequence(std::int32_t error) noexcept {
-  switch (static_cast<Errc>(error)) {
-    case Errc::closed:
-    case Errc::no_consumers:
-    case Errc::producer_died:
-    case Errc::producer_failed:
-    case Errc::stopped: return true;
-    default: return false;
-  }
-}
-
 /// One wait for any of the links or `other`, at most until the deadline; then listens to all. True
 /// when it was `other`.
 bool turn(const std::vector<SupervisorLink*>& links, DeadlineNs deadline_ns, int other = -1) {
@@ -76,6 +65,17 @@ class BlockedSignals {
 };
 
 }  // namespace
+
+bool is_consequence(std::int32_t error) noexcept {
+  switch (static_cast<Errc>(error)) {
+    case Errc::closed:
+    case Errc::no_consumers:
+    case Errc::producer_died:
+    case Errc::producer_failed:
+    case Errc::stopped: return true;
+    default: return false;
+  }
+}
 
 SupervisorLink::SupervisorLink(const WorkerPlan& plan) : role_(plan.role) {
   workers_.resize(static_cast<std::size_t>(plan.count));

@@ -23,6 +23,9 @@ struct WorkerRecord {
   std::int64_t failed_at_ns = 0;  // as its supervisor saw it; for first cause first
 };
 
+/// Whether an iq::Errc, or 0, is what a queue tells of another's end.
+bool is_consequence(std::int32_t error) noexcept;
+
 /// How long workers may take to end before the next, harder means.
 struct StopGrace {
   std::int64_t after_term_ns = 5'000'000'000;  // then KILL

@@ -71,7 +71,8 @@ std::string readable_type(const std::type_info& type) {
   return result;
 }
 
-/// Requires: called while a C++ exception is handled.
+}  // namespace
+
 void describe_exception(Report& report) {
   report.head.kind = ReportKind::threw;
   report.type = readable_type(*abi::__cxa_current_exception_type());
@@ -90,6 +91,8 @@ void describe_exception(Report& report) {
     report.text.clear();
   }
 }
+
+namespace {
 
 /// The report's socket, unless the worker's code has closed it and the number means another file.
 class ReportSocket {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "iq/detail/worker_job.hpp"
+#include "work/report.hpp"
 
 namespace iq::detail {
 
@@ -37,6 +38,9 @@ struct WorkerStart {
 /// Becomes the program, with the tokens as last arguments; reports it if that fails.
 [[noreturn]] void run_program(const WorkerStart& start, const std::string& program,
                               const std::vector<std::string>& arguments) noexcept;
+
+/// Type, text and code of the exception. Requires: called while a C++ exception is handled.
+void describe_exception(Report& report);
 
 /// Writes out what stdio and the standard streams hold back. Leaves out files that another thread
 /// has locked when that is likely to last: a thread that waits for input holds the lock of stdin.

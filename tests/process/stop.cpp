@@ -141,7 +141,7 @@ TEST_CASE("forgotten close: destroyed in an order that nobody thinks of") {
   std::optional consumer(queue->get_consumer());
   consumer.reset();
   queue.reset();
-  CHECK_THROWS_AS(producer->put_all(std::vector<int>(100'000, 1)), iq::NoConsumers);
+  CHECK_THROWS_AS(producer->put_all(std::vector<int>(1'000'000, 1)), iq::NoConsumers);
 }
 
 TEST_CASE("forgotten close: workers of an anonymous queue end when its object is destroyed") {

@@ -160,6 +160,11 @@ std::size_t write(iq::Loan<Sample>& loan, iq::Loan<iq::Bytes> blob) {
 
 static_assert(iq::Options{.capacity = 64}.max_deliveries == 3);
 
+#elif IQ_USES_closable_queue || IQ_USES_pipeline || IQ_USES_pipeline_failed || \
+    IQ_USES_pipeline_options
+
+#include "uses_pipelines.hpp"
+
 #elif IQ_USES_producer
 
 #include <list>

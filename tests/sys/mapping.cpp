@@ -122,3 +122,13 @@ TEST_CASE("Mapping: populate brings in the pages of its range and no others") {
   mapping.populate(0, 0);
   CHECK(resident_pages(mapping) == 3);
 }
+
+TEST_CASE("Mapping: an inherited one is the same memory in forked children, zeroed at first") {
+  const Mapping mapping = Mapping::inherited(kPage);
+  CHECK(mapping.bytes() == kPage);
+  CHECK(mapping.data()[0] == std::byte{0});
+  auto child = iqtest::spawn([&] { mapping.data()[kPage - 1] = std::byte{7}; });
+  CHECK(child.wait().ok());
+  CHECK(mapping.data()[kPage - 1] == std::byte{7});
+  CHECK(flags_of(mapping.data()).find(" dd ") != std::string::npos);
+}

@@ -11,7 +11,7 @@ import labels
 from source import Source
 
 FLOORS = {'base': 0, 'sys': 1, 'shm': 2, 'ring': 3, 'codec': 3, 'queue': 4, 'work': 5, 'remote': 5,
-          'batch': 6, 'all': 7}
+          'pipeline': 6, 'batch': 6, 'all': 7}
 
 # The floor of each public header, by the first pattern that fits. A header says nothing about its
 # floor by its folder, so a new one needs a line here.
@@ -21,10 +21,11 @@ HEADER_FLOORS = [
     (r'iq/detail/(layout|lane_view|limit|stamp)\.hpp', 'shm'),
     (r'iq/detail/(producer|consumer|hand_over)_core\.hpp', 'ring'),
     (r'iq/(bytes|codec)\.hpp|iq/detail/(codec|type|payload)(_\w+)?\.hpp', 'codec'),
+    (r'iq/pipeline\w*\.hpp|iq/detail/pipeline_\w+\.hpp', 'pipeline'),
     (r'iq/worker_\w+\.hpp|iq/detail/worker_\w+\.hpp', 'work'),
     (r'iq/(detail/)?(batch|task)(_\w+)?\.hpp', 'batch'),
     (r'iq/iq\.hpp', 'all'),
-    (r'iq/\w+\.hpp|iq/detail/(queue|endpoint|consumer_iterator)_?\w*\.hpp', 'queue'),
+    (r'iq/\w+\.hpp|iq/detail/(queue|endpoint|consumer_iterator|closable)_?\w*\.hpp', 'queue'),
 ]
 
 # What only lib/sys may include; lib/work besides what forking, signalling and reporting need.
@@ -57,9 +58,17 @@ TESTED_ELSEWHERE = {
     'lib/ring/tend.cpp': 'tests/faults/inherited.cpp, tests/faults/alive.cpp',
     'lib/ring/wait.cpp': 'tests/faults/lost_wakes.cpp: needs kill points',
     # Endpoints that change their process need processes, and programs.
+    'lib/queue/closable_store.cpp': 'tests/queue/closable_queue.cpp',
     'lib/queue/transfer.cpp': 'tests/process/adopt.cpp, tests/process/restarts.cpp',
     'lib/sys/passed_file.cpp': 'tests/process/exec.cpp: programs that close descriptors first',
     'lib/work/program_job.cpp': 'tests/process/exec.cpp',
+    # A pipeline is its processes together: what one part does shows in what comes out.
+    'lib/pipeline/conductor.cpp': 'tests/pipeline/failures.cpp, tests/pipeline/endings.cpp',
+    'lib/pipeline/failure_text.cpp': 'tests/pipeline/failures.cpp: each text',
+    'lib/pipeline/pipeline.cpp': 'tests/pipeline/modes.cpp, tests/pipeline/fluent.cpp',
+    'lib/pipeline/process_crew.cpp': 'tests/pipeline/failures.cpp, tests/pipeline/endings.cpp',
+    'lib/pipeline/run.cpp': 'tests/pipeline/fluent.cpp, tests/pipeline/endings.cpp',
+    'lib/pipeline/thread_crew.cpp': 'tests/pipeline/modes.cpp',
     # Batched calls only mean something between callers and servers.
     'lib/batch/board.cpp': 'tests/batch/shared_contexts.cpp',
     'lib/batch/gather.cpp': 'tests/batch/shared_contexts.cpp',

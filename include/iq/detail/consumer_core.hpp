@@ -71,7 +71,7 @@ class IQ_API ConsumerCore {
   /// The step of an iteration: acknowledges the item before `position`, which is then in hand.
   /// False: the batch ended here, or somebody wants part of it, or this is no longer our endpoint,
   /// or another call took the place of the step: continue_after() decides.
-  bool step(Steps steps, Position position) const noexcept {
+  [[gnu::always_inline]] bool step(Steps steps, Position position) const noexcept {
     if (steps.generation_word->load(std::memory_order_relaxed) != steppable_generation_) {
       return false;
     }

@@ -53,7 +53,7 @@ class Consumer<T>::Iterator {
   [[gnu::always_inline]] ~Iterator() { leave(owner_, state_, uncaught_); }
 
   /// The item. Requires: not at the end. Errors: as Consumer::begin().
-  reference operator*() const {
+  [[gnu::always_inline]] reference operator*() const {
     settle();
     if constexpr (Payload::kInPlace) {
       return *reinterpret_cast<const T*>(batch_.item);
@@ -73,7 +73,7 @@ class Consumer<T>::Iterator {
 
   /// Passes the item in hand. It is acknowledged, and the next one fetched, when that is asked for.
   /// Errors: as Consumer::begin().
-  Iterator& operator++() {
+  [[gnu::always_inline]] Iterator& operator++() {
     settle();
     state_ = State::passed;
     return *this;
@@ -82,7 +82,7 @@ class Consumer<T>::Iterator {
   void operator++(int) { ++*this; }
 
   /// Whether the stream has ended; waits until that is known. Errors: as Consumer::begin().
-  friend bool operator==(const Iterator& it, std::default_sentinel_t) {
+  [[gnu::always_inline]] friend bool operator==(const Iterator& it, std::default_sentinel_t) {
     it.settle();
     return it.owner_ == nullptr;
   }
@@ -114,7 +114,7 @@ class Consumer<T>::Iterator {
     Batch batch;
   };
 
-  void settle() const {
+  [[gnu::always_inline]] void settle() const {
     if (state_ == State::in_hand) return;
     const bool passed = state_ == State::passed;
     state_ = State::in_hand;

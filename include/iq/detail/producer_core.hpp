@@ -32,7 +32,7 @@ class IQ_API ProducerCore {
   /// Within a run the lane's own tail is the only word that a put writes beside its slot: a second
   /// one of any kind, also a private one, takes a third of the speed (docs/performance.md).
   /// Whatever a stranger wrote there, only slots of the run are used.
-  Free free_slots(std::size_t stride) const noexcept {
+  [[gnu::always_inline]] Free free_slots(std::size_t stride) const noexcept {
     const Position position = lane_.control->tail.load(std::memory_order_relaxed);
     const std::uint64_t offset = position - run_begin_;
     if (offset >= run_length_ || generation_word_->load(std::memory_order_relaxed) != generation_ ||
@@ -73,7 +73,7 @@ class IQ_API ProducerCore {
   void require_usable() const;
 
   /// Makes the slots below `tail` visible to consumers: the linearization point of put. T1.
-  void publish_until(Position tail) noexcept {
+  [[gnu::always_inline]] void publish_until(Position tail) noexcept {
     IQ_KILL_POINT(put_before_publish);
     // P1: whoever sees the tail also sees the payload.
     lane_.control->tail.store(tail, std::memory_order_release);

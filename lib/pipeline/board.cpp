@@ -1,0 +1,95 @@
+// The board of a pipeline, and the window of an ordered stretch.
+//
+// The window holds back whoever gives out the numbers, and nobody else: everything that has a
+// number can always go on, so the lowest one does, and the window moves. One process waits, one
+// releases. Sleeps are bounded, so a releaser that was killed costs time only.
+#include "pipeline/board.hpp"
+
+#include <fmt/format.h>
+
+#include <new>
+
+#include "iq/detail/pipeline_order.hpp"
+#include "iq/detail/pipeline_stage.hpp"
+#include "sys/futex.hpp"
+#include "sys/kill_timer.hpp"
+
+namespace iq::detail {
+namespace {
+
+constexpr std::int64_t kLongestNapNs = 25'000'000;
+
+constexpr std::size_t kBoardLineBytes = 128;
+constexpr std::size_t round_up(std::size_t bytes) {
+  return (bytes + kBoardLineBytes - 1) / kBoardLineBytes * kBoardLineBytes;
+}
+
+}  // namespace
+
+PipelineBoard::PipelineBoard(std::size_t stages, std::size_t workers)
+    : memory_(Mapping::inherited(round_up(sizeof(BoardHead)) + stages * sizeof(OrderWindow) +
+                                 workers * sizeof(WorkerLine))) {
+  std::byte* at = memory_.data();
+  head_ = new (at) BoardHead;
+  at += round_up(sizeof(BoardHead));
+  windows_ = reinterpret_cast<OrderWindow*>(at);
+  for (std::size_t i = 0; i < stages; ++i) new (&windows_[i]) OrderWindow;
+  at += stages * sizeof(OrderWindow);
+  lines_ = reinterpret_cast<WorkerLine*>(at);
+  for (std::size_t i = 0; i < workers; ++i) new (&lines_[i]) WorkerLine;
+}
+
+ItemTimer::ItemTimer(std::int64_t timeout_ns) : timeout_ns_(timeout_ns) {
+  if (timeout_ns != 0) timer_ = std::make_unique<KillTimer>();
+}
+
+ItemTimer::~ItemTimer() = default;
+
+void ItemTimer::set(std::int64_t after_ns) noexcept { timer_->set(after_ns); }
+
+bool OrderWindow::await(std::uint64_t number) noexcept {
+  while (number - released.load(std::memory_order_acquire) >= items) {
+    if (ending.load(std::memory_order_relaxed) != 0) return false;
+    const std::uint32_t seen = changes.load(std::memory_order_seq_cst);
+    waits.store(1, std::memory_order_seq_cst);
+    if (number - released.load(std::memory_order_seq_cst) < items) break;
+    futex_wait(changes, seen, kLongestNapNs);
+  }
+  if (waits.load(std::memory_order_relaxed) != 0) waits.store(0, std::memory_order_relaxed);
+  return true;
+}
+
+void OrderWindow::release(std::uint64_t next) noexcept {
+  // A quarter at a time: the one that waits is not woken for each item.
+  released.store(next, std::memory_order_release);
+  if (next % (items / 4 + 1) != 0 && next + 1 < items) return;
+  if (waits.load(std::memory_order_seq_cst) == 0) return;
+  changes.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake(changes, 1);
+}
+
+void OrderWindow::end() noexcept {
+  ending.store(1, std::memory_order_seq_cst);
+  changes.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake(changes, 1);
+}
+
+void refuse_number(std::uint64_t number, std::uint64_t next, std::uint64_t items) {
+  throw Corrupt(fmt::format(
+      "a pipeline restores the order of its items: number {} came, {} to {} can. An item was lost "
+      "or doubled: this is a fault of the library",
+      number, next, next + items - 1));
+}
+
+void refuse_second_result() {
+  throw BadArgument(
+      "an error handler of an ordered stage put a second result for one item: a stage that keeps "
+      "the order has at most one. Leave .ordered out, or put a container");
+}
+
+void require_not_ending(const std::atomic<std::uint32_t>& ending) {
+  if (ending.load() != 0)
+    throw Stopped("the pipeline is being ended: what this worker has put is not all");
+}
+
+}  // namespace iq::detail

@@ -1,0 +1,249 @@
+// The conductor. It makes the queues between the stages, starts the workers, and from then on looks
+// around fifty times a second: for a worker that failed and is not replaced, for signals, for the
+// caller's wish to end, for items that were given up and would be waited for.
+//
+// It ends a pipeline in this order: the board says so, the queues are stopped, so that all who wait
+// return, and who has not ended a second later is killed. A worker that returns meanwhile counts as
+// failed towards a user's queue: what it has put there is not all.
+//
+// A user's output queue has a producer of the conductor's beside those of the last stage, so that
+// its stream does not end before it is known how it ended.
+#include "pipeline/conductor.hpp"
+
+#include <fmt/format.h>
+
+#include <exception>
+
+#include "iq/error.hpp"
+#include "pipeline/failure_text.hpp"
+#include "sys/futex.hpp"
+#include "work/report.hpp"
+#include "work/worker_process.hpp"
+
+namespace iq::detail {
+namespace {
+
+constexpr std::int64_t kLookAroundNs = 20'000'000;
+constexpr std::int64_t kEndPatienceNs = 1'000'000'000;
+
+}  // namespace
+
+Conductor::Conductor(Wiring& wiring, const PipelineBoard& board, SignalWatch* signals,
+                     bool in_threads)
+    : wiring_(wiring), board_(board), signals_(signals), in_threads_(in_threads) {}
+
+void Conductor::run() {
+  try {
+    adopt_queues();
+    crew_ = in_threads_ ? make_thread_crew() : make_process_crew();
+    start_stages();
+  } catch (...) {
+    Report report;
+    describe_exception(report);
+    start_error_type_ = report.type;
+    start_error_ = report.text;
+    begin_end();
+  }
+  board_.head().started.store(1);
+  futex_wake(board_.head().started, 1);
+  const int signal_fd = signals_ != nullptr ? signals_->fd() : -1;
+  while (crew_ && !crew_->wait(now_ns() + kLookAroundNs, signal_fd)) look_after();
+  judge();
+  leave_queues();
+}
+
+void Conductor::adopt_queues() {
+  const WiredStage& last = wiring_.stages.back();
+  if (wiring_.stages.front().in) {
+    wiring_.stages.front().in->adopt();
+    parked_before_.push_back(wiring_.stages.front().in->stats().parked_total);
+  }
+  if (last.out) last.out->adopt();  // the caller's queue of results, or a user's
+}
+
+void Conductor::start_stages() {
+  for (std::size_t i = 0; i < wiring_.stages.size(); ++i) {
+    WiredStage& stage = wiring_.stages[i];
+    if (i > 0) stage.in = wiring_.stages[i - 1].out;
+    if (stage.node->traits.has_output && !stage.out) make_queue(wiring_, i);
+    if (stage.out && stage.out->is_users) stage.out->hold_open();
+    launch(i);
+    const bool is_ours = stage.out && (!stage.out->is_users || stage.out->is_anonymous());
+    if (is_ours) stage.out->close();  // its producers are there, and no others come
+  }
+}
+
+void Conductor::launch(std::size_t stage) {
+  WiredStage& mine = wiring_.stages[stage];
+  StagePlace place;
+  place.in = mine.in.get();
+  place.out = mine.out.get();
+  place.lines = &board_.line(mine.first_line);
+  if (mine.enters) place.enters = &board_.window(*mine.enters);
+  if (mine.leaves) place.leaves = &board_.window(*mine.leaves);
+  place.keeps_order = mine.keeps_order;
+  place.ending = &board_.head().ending;
+  place.launcher = &crew_->launcher(stage);
+  mine.node->launch(place);
+}
+
+void Conductor::look_after() {
+  heed_signals();
+  if (!is_ending_) {
+    if (board_.head().cancelled.load() != 0) {
+      is_cancelled_ = true;
+      begin_end();
+    } else if (seen_.all() == 0 && (failure_ = crew_->first_failure())) {
+      begin_end();
+    } else if (seen_.all() == 0) {
+      look_for_lost();
+    }
+  } else if (now_ns() >= patience_ends_ns_) {
+    crew_->end_now();
+  }
+}
+
+void Conductor::heed_signals() {
+  if (signals_ == nullptr) return;
+  const unsigned before = seen_.all();
+  const SignalsSeen now = signals_->take();
+  seen_.interrupts += now.interrupts;
+  seen_.terminations += now.terminations;
+  if (before == 0 && seen_.all() >= 1) drain_queues();
+  if (before <= 1 && seen_.all() >= 2) {
+    begin_end();
+    crew_->end_now();
+  }
+}
+
+// An item that is missing in an ordered stretch is waited for: it cannot go on. Elsewhere the rest
+// goes its way, and the end says what is missing.
+void Conductor::look_for_lost() {
+  bool is_ordered = false;
+  for (const std::uint64_t items : wiring_.window_items) is_ordered |= items != 0;
+  if (!is_ordered) return;
+  for (std::size_t i = 1; i < wiring_.stages.size(); ++i) {
+    if (!wiring_.stages[i].keeps_order && !wiring_.stages[i].leaves) continue;
+    if (wiring_.stages[i].in->stats().parked_total == 0) continue;
+    lost_ = i;
+    begin_end();
+    return;
+  }
+}
+
+void Conductor::begin_end() noexcept {
+  if (is_ending_) return;
+  is_ending_ = true;
+  patience_ends_ns_ = now_ns() + kEndPatienceNs;
+  board_.head().ending.store(1);
+  for (std::size_t i = 0; i < wiring_.stages.size(); ++i) board_.window(i).end();
+  stop_queues();
+}
+
+void Conductor::stop_queues() noexcept {
+  for (const WiredStage& stage : wiring_.stages) {
+    if (!stage.out || stage.out->is_users) continue;
+    try {
+      stage.out->stop();
+    } catch (...) {  // its workers are killed when their time is up
+    }
+  }
+}
+
+void Conductor::drain_queues() {
+  if (wiring_.stages.front().in) wiring_.stages.front().in->drain();
+  for (const WiredStage& stage : wiring_.stages) {
+    if (stage.out) stage.out->drain();
+  }
+}
+
+void Conductor::judge() {
+  // The cause may have been reported later than what followed from it.
+  const bool is_known = lost_ || !start_error_type_.empty();
+  if (!is_known && (!failure_ || failure_->outcome.is_consequence)) {
+    failure_ = crew_->first_failure();
+  }
+  // Who was told by a queue that a signal asks for the end has not failed.
+  if (failure_ && seen_.all() != 0 && failure_->outcome.is_consequence) failure_.reset();
+  for (std::size_t i = 0; i < wiring_.stages.size() && !lost_ && !is_ending_; ++i) {
+    const PipeQueue* in = wiring_.stages[i].in.get();
+    if (in == nullptr) continue;
+    const std::uint64_t before = i == 0 ? parked_before_.front() : 0;
+    if (in->stats().parked_total > before) lost_ = i;
+  }
+  if (seen_.all() != 0) {
+    copy_text(interrupted_text(seen_.all(), seen_.interrupts != 0,
+                               failure_ ? failure_text(wiring_, board_, *failure_) : ""),
+              board_.head().record.text);
+    publish(EndKind::interrupted);
+  } else if (is_cancelled_) {
+    publish(EndKind::cancelled);
+  } else if (!start_error_type_.empty()) {
+    copy_text(
+        fmt::format("a pipeline could not be started: {}: {}", start_error_type_, start_error_),
+        board_.head().record.text);
+    copy_text(start_error_type_, board_.head().record.type);
+    copy_text(start_error_, board_.head().record.exception_text);
+    publish(EndKind::failed);
+  } else if (failure_) {
+    write_failure(*failure_);
+    publish(EndKind::failed);
+  } else if (lost_) {
+    write_lost();
+    publish(EndKind::failed);
+  } else {
+    publish(EndKind::finished);
+  }
+}
+
+void Conductor::write_failure(const StageFailure& failure) {
+  EndRecord& record = board_.head().record;
+  const WorkerOutcome& outcome = failure.outcome;
+  const WiredStage& stage = wiring_.stages[failure.stage];
+  record.stage = stage.given;
+  record.worker = outcome.worker;
+  record.pid = outcome.pid;
+  record.signal = outcome.signal;
+  const std::optional<std::uint64_t> item = item_of(wiring_, board_, failure);
+  record.has_item = item.has_value();
+  record.item = item.value_or(0);
+  copy_text(outcome.exception_type, record.type);
+  copy_text(outcome.exception_text, record.exception_text);
+  copy_text(failure_text(wiring_, board_, failure), record.text);
+}
+
+void Conductor::write_lost() {
+  EndRecord& record = board_.head().record;
+  const WiredStage& stage = wiring_.stages[*lost_];
+  const std::vector<std::uint64_t> items = stage.in->parked();
+  record.stage = stage.given;
+  record.has_item = !items.empty();
+  if (!items.empty()) record.item = items.front();
+  copy_text(lost_text(stage.node->traits, items), record.text);
+}
+
+// The last thing. How it ended is written before the end of any stream that a reader could take for
+// whole.
+void Conductor::publish(EndKind kind) {
+  board_.head().record.kind.store(kind, std::memory_order_release);
+  const WiredStage& last = wiring_.stages.back();
+  if (!last.out) return;
+  try {
+    const bool is_whole = kind == EndKind::finished || kind == EndKind::interrupted;
+    if (last.out->is_users) {
+      last.out->let_go(is_whole ? "" : board_.head().record.text.data());
+    } else if (!is_whole) {
+      last.out->stop();
+    }
+  } catch (...) {  // stopped by its user meanwhile: nobody reads it any more
+  }
+}
+
+// So that nobody has to find out that a process with these objects is gone.
+void Conductor::leave_queues() noexcept {
+  if (in_threads_) return;
+  if (wiring_.stages.front().in) wiring_.stages.front().in->leave();
+  if (wiring_.stages.back().out) wiring_.stages.back().out->leave();
+}
+
+}  // namespace iq::detail

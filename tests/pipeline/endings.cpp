@@ -1,0 +1,181 @@
+// Ends that nobody planned: a reader that has enough, signals, a parent that dies. Nothing is left.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <ranges>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "iq/iq.hpp"
+#include "support/process.hpp"
+
+namespace {
+
+using std::views::iota;
+using Seconds = std::chrono::duration<double>;
+
+int twice(int x) { return 2 * x; }
+
+std::ptrdiff_t open_descriptors() {
+  using Files = std::filesystem::directory_iterator;
+  return std::distance(Files("/proc/self/fd"), Files{});
+}
+
+long resident_kib() {
+  std::ifstream status("/proc/self/statm");
+  long all = 0;
+  long resident = 0;
+  status >> all >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
+}
+
+}  // namespace
+
+TEST_CASE("enough: a reader that stops in the middle ends all stages in bounded time") {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto read_ten = [] {
+    auto results = iq::pipeline().from(iota(0)).map(twice, {.workers = 3}).map(twice);
+    int count = 0;
+    for ([[maybe_unused]] const int x : results) {
+      if (++count == 10) break;
+    }
+  };
+  SUBCASE("break") { read_ten(); }
+  SUBCASE("an exception of the reader's") {
+    const auto throw_at_ten = [] {
+      int count = 0;
+      for ([[maybe_unused]] const int x : iq::pipeline().from(iota(0)).map(twice)) {
+        if (++count == 10) throw std::runtime_error("enough");
+      }
+    };
+    CHECK_THROWS_AS(throw_at_ten(), std::runtime_error);
+  }
+  SUBCASE("started and never read") {
+    auto results = iq::pipeline().from(iota(0)).map(twice);
+    results.start();
+  }
+  SUBCASE("never started") { auto results = iq::pipeline().from(iota(0)).map(twice); }
+  SUBCASE("a stage that is busy for long") {
+    auto busy = iqtest::shared_counter();
+    auto results = iq::pipeline().from(iota(0)).map([&busy](int x) {
+      if (x == 3) {
+        ++*busy;
+        ::sleep(60);
+      }
+      return x;
+    });
+    results.start();
+    CHECK(iqtest::wait_until([&] { return *busy == 1; }));
+  }
+  CHECK(Seconds(std::chrono::steady_clock::now() - begun).count() < 3.0);
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("parent: when it is killed all its workers are gone within two seconds") {
+  iqtest::Shared<std::array<std::atomic<int>, 4>> pids;
+  auto child = iqtest::spawn([&] {
+    auto results = iq::pipeline().from(iota(0)).map(
+        [&pids, mine = -1](int x) mutable {
+          static auto next = iqtest::shared_counter();
+          if (mine < 0) {
+            mine = x % 4;
+            (*pids)[static_cast<std::size_t>(mine)] = ::getpid();
+          }
+          return x;
+        },
+        {.workers = 4});
+    for ([[maybe_unused]] const int x : results) ::usleep(1000);
+  });
+  const auto pid = [&pids](std::size_t i) { return (*pids)[i].load(); };
+  CHECK(iqtest::wait_until([&] { return pid(0) != 0; }));
+  child.kill_and_wait();
+  CHECK(iqtest::reap_orphans(2.0));
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (pid(i) != 0) CHECK(iqtest::has_ended(pid(i)));
+  }
+}
+
+TEST_CASE("signals: the first ends the source, what is on its way comes out; then Interrupted") {
+  auto pulled = iqtest::shared_counter();
+  int read = 0;
+  const auto read_all = [&] {
+    auto source = iota(0) | std::views::transform([&pulled](int x) {
+                    ++*pulled;
+                    return x;
+                  });
+    for ([[maybe_unused]] const int x : iq::pipeline().from(source).map(twice, {.workers = 3})) {
+      if (++read == 20) ::kill(::getpid(), SIGINT);
+    }
+  };
+  bool is_told = false;
+  try {
+    read_all();
+  } catch (const iq::Interrupted& told) {
+    is_told = true;
+    CHECK(std::string(told.what()).find("by a signal (SIGINT)") != std::string::npos);
+  }
+  CHECK(is_told);
+  // All that was put into the first queue came out; the item that was refused there did not.
+  CHECK(read >= *pulled - 1);
+  CHECK(read <= *pulled);
+}
+
+TEST_CASE("signals: the second kills what is stuck, whatever the reader does") {
+  auto busy = iqtest::shared_counter();
+  const auto run = [&] {
+    iq::pipeline()
+        .from(iota(0))
+        .map([&busy](int x) {
+          if (x == 3) {
+            ++*busy;
+            ::sleep(60);
+          }
+          return x;
+        })
+        .join();
+  };
+  std::thread killer([&] {
+    iqtest::wait_until([&] { return *busy == 1; });
+    ::kill(::getpid(), SIGINT);
+    ::kill(::getpid(), SIGTERM);
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK_THROWS_AS(run(), iq::Interrupted);
+  killer.join();
+  CHECK(Seconds(std::chrono::steady_clock::now() - begun).count() < 5.0);
+}
+
+TEST_CASE("many: one after another they leave no descriptor, process, file or memory") {
+  iqtest::limit_seconds(120);
+  constexpr int kPipelines = 1000;
+  using Files = std::filesystem::directory_iterator;
+  const auto shared_files = [] { return std::distance(Files("/dev/shm"), Files{}); };
+  const auto run = [] {
+    int sum = 0;
+    for (const int x : iq::pipeline().from(iota(0, 10)).map(twice, {.workers = 2})) sum += x;
+    CHECK(sum == 90);
+  };
+  for (int i = 0; i < 20; ++i) run();
+  const auto descriptors = open_descriptors();
+  const auto files = shared_files();
+  const long memory_kib = resident_kib();
+  for (int i = 0; i < kPipelines; ++i) run();
+  CHECK(open_descriptors() == descriptors);
+  CHECK(resident_kib() < memory_kib + 1024);
+  CHECK(shared_files() <= files);  // other programs may remove theirs meanwhile
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("many: a hundred workers in one stage") {
+  auto results = iq::pipeline().from(iota(0, 2000)).map(twice, {.workers = 100});
+  long sum = 0;
+  for (const int x : results) sum += x;
+  CHECK(sum == 2L * 1999 * 1000);
+}

@@ -1,0 +1,78 @@
+// What pipelines are made of before they run: options that fit, queues, where an order begins.
+#include "pipeline/wiring.hpp"
+
+#include <doctest/doctest.h>
+
+#include <ranges>
+#include <stdexcept>
+#include <string>
+
+#include "iq/iq.hpp"
+#include "support/process.hpp"
+
+namespace {
+
+using std::views::iota;
+
+int twice(int x) { return 2 * x; }
+
+/// What building or starting it complains of.
+template <class Build>
+std::string refusal_of(Build build) {
+  try {
+    build();
+  } catch (const std::invalid_argument& refused) {
+    return refused.what();
+  }
+  return "nothing";
+}
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void use_raw(iq::Consumer<int>&, iq::Producer<int>&) {}
+
+}  // namespace
+
+TEST_CASE("options: what is out of range or does not fit is refused while it is built") {
+  const auto map_with = [](iq::StageOptions<int, int> options) {
+    return refusal_of([&] { auto p = iq::pipeline().from(iota(0)).map(twice, options); });
+  };
+  iq::IterableQueue<int> queue;
+  CHECK(map_with({}) == "nothing");
+  CHECK(map_with({.workers = 0}) ==
+        "iq::Pipeline: stage \"map\": .workers is 0: it must be 1 or more");
+  CHECK(has(map_with({.name = "x", .retries = -1}), "\"x\": .retries is -1"));
+  CHECK(has(map_with({.restarts = -1}), ".restarts is -1"));
+  CHECK(has(map_with({.timeout = std::chrono::seconds(-1)}), ".timeout is negative"));
+  CHECK(has(map_with({.max_deliveries = 15}), ".max_deliveries is 15"));
+  CHECK(has(map_with({.restarts = 1, .stateful = true}), "leave .restarts out"));
+  CHECK(has(map_with({.capacity = 3, .out = &queue}), "both .out and .capacity"));
+  CHECK(has(
+      refusal_of([] { auto p = iq::pipeline().from(iota(0)).chain(use_raw, {.restarts = -1}); }),
+      ".restarts is -1"));
+}
+
+TEST_CASE("options: what does not fit together is refused before anything is started") {
+  iq::IterableQueue<int> queue;
+  CHECK(has(refusal_of([&] {
+              iq::pipeline().from(iota(0)).map(twice, {.out = &queue}).map(twice).join();
+            }),
+            ".out is for the last stage"));
+  CHECK(has(refusal_of([&] { iq::pipeline().from(iota(0)).map(twice, {.in = &queue}).join(); }),
+            ".in is for the first stage"));
+  CHECK(has(refusal_of([] { iq::pipeline().chain(use_raw).join(); }), "nothing comes in"));
+  CHECK(has(refusal_of([] {
+              iq::pipeline(iq::threads)
+                  .from(iota(0))
+                  .map(twice, {.timeout = std::chrono::seconds(1)})
+                  .join();
+            }),
+            ".timeout needs processes"));
+  CHECK(has(refusal_of([&] {
+              auto p = iq::pipeline().from(iota(0, 3)).map(twice, {.out = &queue});
+              for ([[maybe_unused]] const int x : p) {
+              }
+            }),
+            "go to the queue of .out"));
+}
