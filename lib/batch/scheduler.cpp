@@ -96,6 +96,7 @@ bool TaskScheduler::await_alone(Pending& pending, DeadlineNs deadline) {
   while (!pending.ready_) {
     if (deadline != kForever && now_ns() >= deadline) return false;
     client_.wait_for_replies(deadline);
+    if (!pending.ready_) client_.go_on_waiting();
   }
   return true;
 }
@@ -193,6 +194,7 @@ TaskScheduler::Next TaskScheduler::pick() {
   while (line_.empty()) {
     const DeadlineNs first = timers_.empty() ? kForever : timers_.begin()->first;
     client_.wait_for_replies(first);
+    client_.go_on_waiting();
     wake_expired();
   }
   Next next = std::move(line_.front());
