@@ -21,7 +21,7 @@ enum class OnProducerDeath : std::uint8_t {
 /// unless `require_options` is set. All members have defaults: `{.capacity = 64}` is enough.
 struct Options {
   /// Items that one producer may have put and nobody acknowledged yet. 0: 2 MiB of them, which is
-  /// fastest (4 to 131,072 items), or 8,192 of encoded types. Each producer takes that memory; with
+  /// fastest (4 to 262,144 items), or 8,192 of encoded types. Each producer takes that memory; with
   /// many, or little of it, far less will do for work of microseconds per item and more.
   std::uint64_t capacity = 0;
   /// Bytes for payloads that do not fit into a slot, per producer; also the largest item of an

@@ -322,38 +322,37 @@ class PipelineStart {
   /// stages take; the caller's range is not advanced. An lvalue is referred to until the pipeline
   /// starts, anything else is kept.
   template <std::ranges::input_range R>
-    requires std::ranges::viewable_range<R> Pipeline<std::ranges::range_value_t<R>> from(
-        R&& range, const SourceOptions& options = {}) && {
-      using T = std::ranges::range_value_t<R>;
-      if constexpr (detail::check_item<T>()) {
-        using View = std::views::all_t<R>;
-        plan_.add(std::make_shared<detail::RangeNode<View, T>>(
-            std::views::all(std::forward<R>(range)), options));
-      }
-      return Pipeline<T>(std::move(plan_));
+  Pipeline<std::ranges::range_value_t<R>> from(R&& range, const SourceOptions& options = {}) && {
+    using T = std::ranges::range_value_t<R>;
+    if constexpr (detail::check_item<T>()) {
+      using Kept = detail::KeptRange<R>;
+      plan_.add(
+          std::make_shared<detail::RangeNode<Kept, T>>(Kept(std::forward<R>(range)), options));
     }
+    return Pipeline<T>(std::move(plan_));
+  }
 
-    /// The items of a queue, until its stream ends. The queue object must outlive the pipeline.
-    template <class T>
-    Pipeline<T> from(IterableQueue<T>& queue) && {
-      plan_.input = std::make_shared<detail::TypedQueue<T>>(queue);
-      return Pipeline<T>(std::move(plan_));
+  /// The items of a queue, until its stream ends. The queue object must outlive the pipeline.
+  template <class T>
+  Pipeline<T> from(IterableQueue<T>& queue) && {
+    plan_.input = std::make_shared<detail::TypedQueue<T>>(queue);
+    return Pipeline<T>(std::move(plan_));
+  }
+
+  /// What raw workers put, `worker(iq::Producer<Out>& out)`; or, with `.in`, what they make of a
+  /// queue's items: `worker(iq::Consumer<In>& in, iq::Producer<Out>& out)`. As Pipeline::chain().
+  template <class F>
+  Pipeline<detail::RawResult<F>> chain(
+      F worker,
+      ChainOptions<typename detail::RawShape<F>::In, detail::RawResult<F>> options = {}) && {
+    if constexpr (detail::check_raw<F>()) {
+      plan_.add(std::make_shared<detail::ChainNode<F>>(std::move(worker), options));
     }
+    return Pipeline<detail::RawResult<F>>(std::move(plan_));
+  }
 
-    /// What raw workers put, `worker(iq::Producer<Out>& out)`; or, with `.in`, what they make of a
-    /// queue's items: `worker(iq::Consumer<In>& in, iq::Producer<Out>& out)`. As Pipeline::chain().
-    template <class F>
-    Pipeline<detail::RawResult<F>> chain(
-        F worker,
-        ChainOptions<typename detail::RawShape<F>::In, detail::RawResult<F>> options = {}) && {
-      if constexpr (detail::check_raw<F>()) {
-        plan_.add(std::make_shared<detail::ChainNode<F>>(std::move(worker), options));
-      }
-      return Pipeline<detail::RawResult<F>>(std::move(plan_));
-    }
-
-   private:
-    detail::PipelinePlan plan_;
+ private:
+  detail::PipelinePlan plan_;
 };
 
 /// The beginning of a pipeline: `iq::pipeline().from(range).map(f, {.workers = 8})…`

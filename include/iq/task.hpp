@@ -225,6 +225,11 @@ auto chain(Future<T> pending, F fn) {
 ///
 /// Threads: as of the tasks: one.
 class TaskPool {
+  // First, since the functions below ask for its type.
+  auto launcher() {
+    return [this](std::shared_ptr<detail::TaskJob> job) { limit_.launch(std::move(job)); };
+  }
+
  public:
   /// Errors: BadArgument for 0.
   explicit TaskPool(std::size_t most) : limit_(most) {}
@@ -255,10 +260,6 @@ class TaskPool {
   std::size_t running() const noexcept { return limit_.running(); }
 
  private:
-  auto launcher() {
-    return [this](std::shared_ptr<detail::TaskJob> job) { limit_.launch(std::move(job)); };
-  }
-
   detail::TaskLimit limit_;
 };
 

@@ -322,7 +322,6 @@ void BatchClient::receive(std::span<const std::byte> item) {
       end_call(head.id, error);
     }
   }
-  go_on_waiting();
 }
 
 void BatchClient::wait_for_replies(DeadlineNs deadline) {

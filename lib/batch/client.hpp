@@ -51,6 +51,8 @@ class BatchClient {
   void flush(TaskContext& context) noexcept;
   /// The context ends: what still waits in it goes, alone.
   void forget_context(TaskContext& context) noexcept;
+  /// To be called behind wait_for_replies() by who does not go on now.
+  void go_on_waiting() noexcept;
   /// Sleeps until a reply has come, or the deadline. Errors: WouldDeadlock when none can come.
   void wait_for_replies(DeadlineNs deadline);
 
@@ -110,7 +112,6 @@ class BatchClient {
   void receive(std::span<const std::byte> item);
   void look_after_calls();
   void look_after_servers(std::int64_t now);
-  void go_on_waiting() noexcept;
   bool post(const TaskContextHandle& context, LocalFunction& function,
             std::span<const std::byte> object, const CallWriter& argument, std::uint64_t id);
 

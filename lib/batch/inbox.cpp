@@ -54,8 +54,8 @@ std::span<const std::byte> Inbox::next(DeadlineNs deadline) {
   return core_->payload(core_->position());
 }
 
-ProducerHandle Outboxes::find(const InboxAddress& to) {
-  if (last_ && last_to_ == to) return last_;
+ProducerCore* Outboxes::find(const InboxAddress& to) {
+  if (last_ && last_to_ == to) return last_.get();
   auto known = open_.find(to);
   if (known == open_.end()) {
     std::erase_if(open_, [](const auto& entry) { return !has_reader(entry.second); });
@@ -67,7 +67,7 @@ ProducerHandle Outboxes::find(const InboxAddress& to) {
   }
   last_ = known->second;
   last_to_ = to;
-  return last_;
+  return last_.get();
 }
 
 bool Outboxes::begin(const InboxAddress& to, ProducerCore& producer, std::size_t size,
@@ -79,8 +79,8 @@ bool Outboxes::begin(const InboxAddress& to, ProducerCore& producer, std::size_t
 }
 
 std::size_t Outboxes::limit(const InboxAddress& to) {
-  const ProducerHandle producer = find(to);
-  return producer ? producer->max_bytes() : 0;
+  const ProducerCore* const producer = find(to);
+  return producer != nullptr ? producer->max_bytes() : 0;
 }
 
 }  // namespace iq::detail

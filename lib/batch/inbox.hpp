@@ -43,8 +43,8 @@ class Outboxes {
   /// be opened. `size` bytes are written by `write(to)`.
   template <class Write>
   bool put(const InboxAddress& to, std::size_t size, Write&& write) {
-    const ProducerHandle producer = find(to);
-    if (!producer) return false;
+    ProducerCore* const producer = find(to);
+    if (producer == nullptr) return false;
     std::byte* at = nullptr;
     if (!begin(to, *producer, size, at)) return false;
     write(at);
@@ -55,7 +55,7 @@ class Outboxes {
   std::size_t limit(const InboxAddress& to);
 
  private:
-  ProducerHandle find(const InboxAddress& to);
+  ProducerCore* find(const InboxAddress& to);
   bool begin(const InboxAddress& to, ProducerCore& producer, std::size_t size, std::byte*& at);
 
   std::map<InboxAddress, ProducerHandle> open_;

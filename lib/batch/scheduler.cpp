@@ -83,8 +83,29 @@ TaskContextHandle TaskScheduler::context_for_tasks() {
   return default_context_;
 }
 
+// Without other tasks there is nobody to go on meanwhile, and none to be told.
+bool TaskScheduler::await_alone(Pending& pending, DeadlineNs deadline) {
+  const TaskContextHandle& context = current_->context;
+  if (context) context->leave();
+  struct GoOn {
+    const TaskContextHandle& context;
+    ~GoOn() {
+      if (context) context->enter();
+    }
+  } go_on{context};
+  while (!pending.ready_) {
+    if (deadline != kForever && now_ns() >= deadline) return false;
+    client_.wait_for_replies(deadline);
+    if (!pending.ready_) client_.go_on_waiting();
+  }
+  return true;
+}
+
 bool TaskScheduler::await(Pending& pending, DeadlineNs deadline) {
   TaskFiber* const self = current_;
+  if (line_.empty() && free_fibers_.size() == fibers_.size()) {
+    return await_alone(pending, deadline);
+  }
   while (!pending.ready_) {
     if (deadline != kForever && now_ns() >= deadline) return false;
     pending.waiters_.push_back(self);
@@ -173,6 +194,7 @@ TaskScheduler::Next TaskScheduler::pick() {
   while (line_.empty()) {
     const DeadlineNs first = timers_.empty() ? kForever : timers_.begin()->first;
     client_.wait_for_replies(first);
+    client_.go_on_waiting();
     wake_expired();
   }
   Next next = std::move(line_.front());

@@ -91,6 +91,7 @@ class TaskScheduler {
   };
 
   static void run_jobs(void* fiber);
+  bool await_alone(Pending& pending, DeadlineNs deadline);
   void suspend(DeadlineNs deadline);
   Next pick();
   Next next_after_job();

@@ -6,7 +6,7 @@
 // time: it may use its data without locks, as long as it bears that another batch ran while it
 // waited. A batch is acknowledged when its answers have been put; a server that dies before leaves
 // it to the next.
-#include <condition_variable>
+#include <atomic>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -62,11 +62,12 @@ namespace {
 struct ServerProcess {
   const ServerPlan& plan;
   std::mutex turn;  ///< of running the function
-  std::mutex mutex;
-  std::condition_variable idle;
-  int listeners = 0;
-  int busy = 0;
+  /// Threads that listen : 32 | threads that have a batch : 32.
+  std::atomic<std::uint64_t> threads{0};
 };
+
+constexpr std::uint64_t kListener = std::uint64_t{1} << 32;
+constexpr std::uint64_t kBusy = 1;
 
 class ServerThread final : ReplyWatch {
  public:
@@ -106,19 +107,12 @@ class ServerThread final : ReplyWatch {
   Outboxes outboxes_;
 };
 
-void count_listener(ServerProcess& process, int listeners, int busy) {
-  const std::lock_guard lock(process.mutex);
-  process.listeners += listeners;
-  process.busy += busy;
-  if (process.busy == 0) process.idle.notify_all();
-}
-
 // One item. False when this thread has nothing more to do.
 bool ServerThread::listen() {
   std::uint32_t count = 0;
-  count_listener(process_, 1, 0);
+  process_.threads.fetch_add(kListener, std::memory_order_relaxed);
   const Status status = core_->next_some(1, kForever, count);
-  count_listener(process_, -1, 1);
+  process_.threads.fetch_sub(kListener - kBusy, std::memory_order_relaxed);
   bool goes_on = status == Status::ok;
   if (goes_on) {
     try {
@@ -127,7 +121,8 @@ bool ServerThread::listen() {
     }
     core_->release(Leave::acknowledge);
   }
-  count_listener(process_, 0, -1);
+  process_.threads.fetch_sub(kBusy, std::memory_order_release);
+  process_.threads.notify_one();
   return goes_on;
 }
 
@@ -165,8 +160,11 @@ void ServerThread::last_word() {
     handle(item);
     core_->release(Leave::acknowledge);
   }
-  std::unique_lock lock(process_.mutex);
-  process_.idle.wait(lock, [this] { return process_.busy == 1; });
+  // This thread is the last one that has something.
+  for (std::uint64_t seen; static_cast<std::uint32_t>(
+                               seen = process_.threads.load(std::memory_order_acquire)) > 1;) {
+    process_.threads.wait(seen, std::memory_order_acquire);
+  }
 }
 
 void ServerThread::serve_direct(const RequestHead& head, WireReader& in) {
@@ -294,10 +292,7 @@ bool ServerThread::put_answers(const InboxAddress& to, std::span<const std::size
 // The function waits for a call of its own: others run meanwhile, and somebody listens.
 void ServerThread::before_wait() {
   process_.turn.unlock();
-  {
-    const std::lock_guard lock(process_.mutex);
-    if (process_.listeners != 0) return;
-  }
+  if (process_.threads.load(std::memory_order_relaxed) >= kListener) return;
   try {
     std::thread([&process = process_, requests = requests_.dup()]() mutable {
       ServerThread(process, requests, false).serve();
@@ -313,7 +308,7 @@ void ServerThread::after_wait() noexcept { process_.turn.lock(); }
 void serve_batches(Consumer<Bytes>& requests, const ServerPlan& plan) {
   // Never freed: other threads may still listen when this one has had the last word, and the
   // process leaves without waiting for them.
-  auto* process = new ServerProcess{plan, {}, {}, {}, 0, 0};
+  auto* process = new ServerProcess{plan, {}, {}};
   ServerThread(*process, requests, true).serve();
 }
 

@@ -10,6 +10,7 @@
 #include <new>
 
 #include "iq/detail/pipeline_order.hpp"
+#include "iq/detail/pipeline_stage.hpp"
 #include "sys/futex.hpp"
 #include "sys/kill_timer.hpp"
 
@@ -18,14 +19,14 @@ namespace {
 
 constexpr std::int64_t kLongestNapNs = 25'000'000;
 
-constexpr std::size_t kLineBytes = 128;
+constexpr std::size_t kBoardLineBytes = 128;
 constexpr std::size_t round_up(std::size_t bytes) {
-  return (bytes + kLineBytes - 1) / kLineBytes * kLineBytes;
+  return (bytes + kBoardLineBytes - 1) / kBoardLineBytes * kBoardLineBytes;
 }
 
 }  // namespace
 
-Board::Board(std::size_t stages, std::size_t workers)
+PipelineBoard::PipelineBoard(std::size_t stages, std::size_t workers)
     : memory_(Mapping::inherited(round_up(sizeof(BoardHead)) + stages * sizeof(OrderWindow) +
                                  workers * sizeof(WorkerLine))) {
   std::byte* at = memory_.data();

@@ -42,9 +42,9 @@ struct BoardHead {
   EndRecord record;
 };
 
-class Board {
+class PipelineBoard {
  public:
-  Board(std::size_t stages, std::size_t workers);
+  PipelineBoard(std::size_t stages, std::size_t workers);
   BoardHead& head() const noexcept { return *head_; }
   /// Of the stretch that begins at the stage.
   OrderWindow& window(std::size_t stage) const noexcept { return windows_[stage]; }

@@ -28,7 +28,8 @@ constexpr std::int64_t kEndPatienceNs = 1'000'000'000;
 
 }  // namespace
 
-Conductor::Conductor(Wiring& wiring, const Board& board, SignalWatch* signals, bool in_threads)
+Conductor::Conductor(Wiring& wiring, const PipelineBoard& board, SignalWatch* signals,
+                     bool in_threads)
     : wiring_(wiring), board_(board), signals_(signals), in_threads_(in_threads) {}
 
 void Conductor::run() {

@@ -19,7 +19,7 @@ namespace iq::detail {
 class Conductor {
  public:
   /// Works on the process's own copy of `wiring`.
-  Conductor(Wiring& wiring, const Board& board, SignalWatch* signals, bool in_threads);
+  Conductor(Wiring& wiring, const PipelineBoard& board, SignalWatch* signals, bool in_threads);
 
   /// Starts the stages, looks after them until all have ended, writes down how it ended.
   void run();
@@ -41,7 +41,7 @@ class Conductor {
   void leave_queues() noexcept;
 
   Wiring& wiring_;
-  const Board& board_;
+  const PipelineBoard& board_;
   SignalWatch* signals_;
   bool in_threads_;
   std::unique_ptr<StageCrew> crew_;

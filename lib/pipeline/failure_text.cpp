@@ -20,7 +20,7 @@ std::string stage_text(const WiredStage& stage) {
 
 }  // namespace
 
-std::optional<std::uint64_t> item_of(const Wiring& wiring, const Board& board,
+std::optional<std::uint64_t> item_of(const Wiring& wiring, const PipelineBoard& board,
                                      const StageFailure& failure) {
   const WiredStage& stage = wiring.stages[failure.stage];
   if (stage.node->traits.is_raw) return std::nullopt;
@@ -30,7 +30,8 @@ std::optional<std::uint64_t> item_of(const Wiring& wiring, const Board& board,
   return item - 1;
 }
 
-std::string failure_text(const Wiring& wiring, const Board& board, const StageFailure& failure) {
+std::string failure_text(const Wiring& wiring, const PipelineBoard& board,
+                         const StageFailure& failure) {
   const WiredStage& stage = wiring.stages[failure.stage];
   const StageTraits& traits = stage.node->traits;
   WorkerOutcome outcome = failure.outcome;

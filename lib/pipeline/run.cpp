@@ -107,7 +107,7 @@ class RunningPipeline {
 
   PipelinePlan plan;
   Wiring wiring;
-  Board board;
+  PipelineBoard board;
   std::shared_ptr<PipeQueue> results;
   std::optional<SignalWatch> signals;
   WorkerGroup group;

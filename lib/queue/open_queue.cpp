@@ -30,7 +30,7 @@ constexpr std::uint64_t kDefaultLaneBytes = std::uint64_t{2} << 20;
 
 std::uint64_t default_capacity(const ItemType& type) {
   if (!type.in_place) return 8192;
-  return std::clamp<std::uint64_t>(std::bit_floor(kDefaultLaneBytes / type.bytes), 4, 131'072);
+  return std::clamp<std::uint64_t>(std::bit_floor(kDefaultLaneBytes / type.bytes), 4, 262'144);
 }
 
 SegmentHeader header_for(const ItemType& type, const Options& options) {

@@ -1,8 +1,8 @@
 // A POSIX mutex, shared and robust: the kernel lets go of it when its holder dies, and tells the
 // next one. What it protects has to be whole at every instruction, then.
 //
-// What it protects takes some ten nanoseconds, to fall asleep some thousand: so it tries for a while
-// first.
+// What it protects takes some ten nanoseconds, to fall asleep some thousand: so it tries for a
+// while first.
 #include "sys/robust_lock.hpp"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@
 namespace iq::detail {
 namespace {
 
-constexpr int kTries = 100;
+constexpr int kLockTries = 100;
 
 pthread_mutex_t* mutex_at(std::byte* place) noexcept {
   return std::launder(reinterpret_cast<pthread_mutex_t*>(place));
@@ -39,7 +39,7 @@ RobustLock::RobustLock() {
 
 bool RobustLock::lock() noexcept {
   int answer = EBUSY;
-  for (int i = 0; i < kTries && answer == EBUSY; ++i) {
+  for (int i = 0; i < kLockTries && answer == EBUSY; ++i) {
     answer = ::pthread_mutex_trylock(mutex_at(mutex_));
     if (answer == EBUSY) pause_processor();
   }

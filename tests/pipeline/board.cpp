@@ -7,11 +7,11 @@
 #include "iq/error.hpp"
 #include "support/process.hpp"
 
-using iq::detail::Board;
 using iq::detail::OrderWindow;
+using iq::detail::PipelineBoard;
 
 TEST_CASE("OrderWindow: numbers below the window pass, the next waits for a release elsewhere") {
-  const Board board(1, 1);
+  const PipelineBoard board(1, 1);
   OrderWindow& window = board.window(0);
   window.items = 4;
   for (std::uint64_t number = 0; number < 4; ++number) CHECK(window.await(number));
@@ -29,7 +29,7 @@ TEST_CASE("OrderWindow: numbers below the window pass, the next waits for a rele
 }
 
 TEST_CASE("OrderWindow: nobody waits in a pipeline that is being ended") {
-  const Board board(1, 1);
+  const PipelineBoard board(1, 1);
   OrderWindow& window = board.window(0);
   window.items = 4;
   auto child = iqtest::spawn([&] { iqtest::require(!window.await(4), "it may enter"); });
@@ -40,7 +40,7 @@ TEST_CASE("OrderWindow: nobody waits in a pipeline that is being ended") {
 
 TEST_CASE("OrderRestorer: any order within the window comes out in order, without the gaps") {
   using Item = iq::detail::Wire<int, true>;
-  const Board board(1, 1);
+  const PipelineBoard board(1, 1);
   OrderWindow& window = board.window(0);
   window.items = 8;
   iq::detail::OrderRestorer<int, Item> order(window);

@@ -19,7 +19,8 @@ User load_one() {
                               {.max_size = 8, .servers = 2, .idempotent = true, .dedup = true}};
   iq::batched<User(int)> named{iq::create_only, "load",
                                [](Ids) { return std::vector<iq::Outcome<User>>(); }};
-  iq::Future<User> later = load.async(1);
+  iq::batched<User(int)> found{iq::open_only, "load"};
+  iq::Future<User> later = found.async(1);
   return named.server_pids().empty() ? later.get() : load(7);
 }
 iq::Outcome<void> none() { return iq::Outcome<void>::failure(std::runtime_error("x")); }
@@ -28,6 +29,7 @@ iq::Outcome<void> none() { return iq::Outcome<void>::failure(std::runtime_error(
 
 void in_context() {
   const iq::BatchContext context;
+  const iq::BatchContext named("import");
   const iq::may_block guard;
 }
 

@@ -69,7 +69,7 @@ class IQ_API ItemTimer {
 
 /// How far an ordered stretch of a pipeline may be ahead of what has left it in order. The stretch
 /// begins where numbers are given out, and there alone anybody waits for it.
-struct alignas(64) OrderWindow {
+struct alignas(64) IQ_API OrderWindow {
   std::atomic<std::uint64_t> released{0};  ///< all numbers below have left
   std::atomic<std::uint32_t> changes{0};   ///< futex word of the one that waits
   std::atomic<std::uint32_t> waits{0};
@@ -77,11 +77,11 @@ struct alignas(64) OrderWindow {
   std::uint64_t items = 0;               ///< its size; 0: not in use
 
   /// Waits until `number` may enter. False: the pipeline is being ended.
-  IQ_API bool await(std::uint64_t number) noexcept;
+  bool await(std::uint64_t number) noexcept;
   /// Every number below `next` has left.
-  IQ_API void release(std::uint64_t next) noexcept;
+  void release(std::uint64_t next) noexcept;
   /// Nobody waits from now on.
-  IQ_API void end() noexcept;
+  void end() noexcept;
 
   /// Ends the window with the one that lets the numbers leave.
   class Leaving {
@@ -213,12 +213,12 @@ class IQ_API WorkerLauncher {
 };
 
 /// A pipeline as it was described.
-struct PipelinePlan {
+struct IQ_API PipelinePlan {
   PipelineOptions options;
   std::shared_ptr<PipeQueue> input;  ///< of the first stage, when it is a user's queue
   std::vector<std::shared_ptr<PipeNode>> nodes;
   /// Errors: std::invalid_argument when the options of a stage make no sense.
-  IQ_API void add(std::shared_ptr<PipeNode> node);
+  void add(std::shared_ptr<PipeNode> node);
 };
 
 /// The stages of a plan in the caller, `results` behind the last one unless that has a queue of the
