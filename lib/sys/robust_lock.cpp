@@ -1,5 +1,5 @@
-// A POSIX mutex, shared and robust: the kernel lets go of it when its holder dies, and says so to
-// the next one. What it protects has to be whole at every instruction, then.
+// A POSIX mutex, shared and robust: the kernel lets go of it when its holder dies, and tells the
+// next one. What it protects has to be whole at every instruction, then.
 //
 // What it protects takes some ten nanoseconds, to fall asleep some thousand: so it tries for a
 // while first.
