@@ -97,7 +97,9 @@ void fill(const std::string& path) {
   for (int i = 0; i < kUsers; ++i) {
     std::string sql = "INSERT INTO users VALUES (";
     sql += std::to_string(i);
-    sql += ", '" + name_for(i) + "')";
+    sql += ", '";
+    sql += name_for(i);
+    sql += "')";
     db.run(sql);
   }
   db.run("COMMIT");
@@ -134,8 +136,9 @@ void check(int id, const std::string& name) {
 
 int main(int argc, char** argv) {
   const int lookups = argc > 1 ? std::atoi(argv[1]) : 2'000;
-  const auto folder =
-      std::filesystem::temp_directory_path() / ("lookups." + std::to_string(::getpid()));
+  std::string folder_name = "lookups.";
+  folder_name += std::to_string(::getpid());
+  const auto folder = std::filesystem::temp_directory_path() / folder_name;
   std::filesystem::create_directory(folder);
   const std::string path = folder / "users.sqlite";
   fill(path);
