@@ -32,6 +32,31 @@ MUTANTS = [
         'faults/deaths', 'Producer: killed between the publication and put\'s return, its item is '
         'delivered'),
     Mutant(
+        'run-unbounded', 'T1', 'a put goes wherever the tail in shared memory says',
+        'include/iq/detail/producer_core.hpp',
+        'if (offset >= run_length_ || generation_word_->load',
+        'if (run_length_ == 0 || generation_word_->load',
+        'ring/runs', 'run: a tail that a stranger wrote leads to no slot outside it, and is set '
+        'back'),
+    Mutant(
+        'run-forgotten', 'T1', 'a wait for room goes on where the run began',
+        'lib/ring/room.cpp',
+        '  ring.read_tail();\n  std::uint64_t at = 0;\n',
+        '  std::uint64_t at = 0;\n',
+        'ring/runs', 'run: a wait for room in the midst of a run forgets none of its puts'),
+    Mutant(
+        'run-forgotten-by-loans', 'T1', 'a loan goes where the run began',
+        'lib/ring/stage.cpp',
+        '  ring.read_tail();\n',
+        '',
+        'ring/runs', 'run: puts, loans and single places go on where the last of them ended'),
+    Mutant(
+        'run-forgotten-by-relays', 'T1, T36', 'a relay\'s outputs go where the run began',
+        'lib/ring/producer_ring.hpp',
+        '    read_tail();\n    relaying_ = is;\n',
+        '    relaying_ = is;\n',
+        'ring/runs', 'run: a relay\'s outputs come behind what its producer has put before'),
+    Mutant(
         'head-unfreed', 'T7', 'a producer waits for a claimer that does not stamp',
         'lib/ring/room.cpp',
         'if (now - stuck_since_ns_ > kSeizeAfterNs) free_unstamped_head();',

@@ -114,6 +114,19 @@ TEST_CASE("Consumer: moved away inside its own loop, the loop ends with Closed")
   CHECK(moved->get() == 4);
 }
 
+TEST_CASE("Consumer: another one moved into it inside its own loop, the loop ends with Closed") {
+  Filled filled(5);
+  Filled other(5);
+  CHECK_THROWS_AS(
+      [&] {
+        for (const int item : filled.consumer) {
+          if (item == 3) filled.consumer = std::move(other.consumer);
+        }
+      }(),
+      iq::Closed);
+  CHECK(filled.consumer.get() == 0);  // of the other, and none of it is passed over
+}
+
 TEST_CASE("Consumer: put_all from a consumer passes each item on before it takes the next") {
   Filled filled(4);
   iq::IterableQueue<int> out;

@@ -29,9 +29,9 @@ class IQ_API ProducerCore {
   /// For items that are stored in place, `stride` bytes each. None also when closed, stopped, or in
   /// another process: wait_for_room() tells why.
   ///
-  /// Within a run the lane's own tail is the only word that a put writes beside its slot: a second
-  /// one of any kind, also a private one, takes a third of the speed (docs/performance.md).
-  /// Whatever a stranger wrote there, only slots of the run are used.
+  /// Within a run the lane's own tail is the only word that a put writes beside its slot: one more
+  /// of any kind, also a private one, is paid for (docs/performance.md). Whatever a stranger wrote
+  /// there, only slots of the run are used.
   [[gnu::always_inline]] Free free_slots(std::size_t stride) const noexcept {
     const Position position = lane_.control->tail.load(std::memory_order_relaxed);
     const std::uint64_t offset = position - run_begin_;
@@ -54,7 +54,7 @@ class IQ_API ProducerCore {
   Status next_slot(std::int64_t deadline_ns, std::byte*& to);
 
   /// Where a payload of `bytes` encoded bytes goes: its slot, or the lane's byte ring. Waits for
-  /// both. Nothing is visible before publish(). Errors: as above, TooLarge with both sizes.
+  /// both. Nothing is visible before publish_placed(). Errors: as above, TooLarge with both sizes.
   Status begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to);
 
   /// Where the next item of a stage goes: a run of items that commit_stage() publishes together and
