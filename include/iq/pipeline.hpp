@@ -292,6 +292,7 @@ class Pipeline<detail::Refused> {
  public:
   /// @{
   /// Nothing.
+  explicit Pipeline(const detail::PipelinePlan&) {}
   template <class... Any>
   Pipeline map(Any&&...) const {
     return *this;
@@ -309,16 +310,15 @@ class Pipeline<detail::Refused> {
     return *this;
   }
   template <class F, class Acc, class... Any>
-  Acc fold(F, Acc first, Any&&...) const {
+  Acc fold(const F&, Acc first, Any&&...) const {
     return first;
   }
   template <class... Any>
   void for_each(Any&&...) const {}
-  void start() const;
-  void join() const;
-  const detail::Refused* begin() const;
-  const detail::Refused* end() const;
-  explicit Pipeline(const detail::PipelinePlan&);
+  void start() const {}
+  void join() const {}
+  const detail::Refused* begin() const { return nullptr; }
+  const detail::Refused* end() const { return nullptr; }
   /// @}
 };
 

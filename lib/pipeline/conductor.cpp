@@ -124,11 +124,22 @@ void Conductor::look_for_lost() {
   if (!is_ordered) return;
   for (std::size_t i = 1; i < wiring_.stages.size(); ++i) {
     if (!wiring_.stages[i].keeps_order && !wiring_.stages[i].leaves) continue;
-    if (wiring_.stages[i].in->stats().parked_total == 0) continue;
+    if (wiring_.stages[i].in->stats().parked_total == 0 || is_unwanted(i)) continue;
     lost_ = i;
     begin_end();
     return;
   }
+}
+
+// Whether the stage's results were wanted no more when it ended: then nothing that came to it is
+// missed.
+bool Conductor::is_unwanted(std::size_t stage) const noexcept {
+  const WiredStage& mine = wiring_.stages[stage];
+  const auto workers = static_cast<std::size_t>(mine.node->traits.workers);
+  for (std::size_t i = 0; i < workers; ++i) {
+    if (board_.line(mine.first_line + i).is_unwanted.load() != 0) return true;
+  }
+  return false;
 }
 
 void Conductor::begin_end() noexcept {
@@ -169,7 +180,7 @@ void Conductor::judge() {
     const PipeQueue* in = wiring_.stages[i].in.get();
     if (in == nullptr) continue;
     const std::uint64_t before = i == 0 ? parked_before_.front() : 0;
-    if (in->stats().parked_total > before) lost_ = i;
+    if (in->stats().parked_total > before && !is_unwanted(i)) lost_ = i;
   }
   if (seen_.all() != 0) {
     copy_text(interrupted_text(seen_.all(), seen_.interrupts != 0,

@@ -31,6 +31,7 @@ class Conductor {
   void look_after();
   void heed_signals();
   void look_for_lost();
+  bool is_unwanted(std::size_t stage) const noexcept;
   void begin_end() noexcept;
   void stop_queues() noexcept;
   void drain_queues();

@@ -116,8 +116,9 @@ class Wirer {
   }
 
   void restore_order() {
+    const std::size_t origin = origin_;
     insert(plan_.nodes[static_cast<std::size_t>(wired_.stages.back().given)]->make_restorer());
-    wired_.stages.back().leaves = origin_;
+    wired_.stages.back().leaves = origin;
     region_ = false;
     dense_ = false;
   }

@@ -118,8 +118,9 @@ namespace {
 /// passed.
 template <class Look>
 bool wait_for(RobustLock& lock, Bell& bell, DeadlineNs deadline_ns, Look look) {
-  const std::int64_t left_ns = deadline_ns == kForever ? kLongestSleepNs : deadline_ns - now_ns();
-  if (deadline_ns == kAtOnce || left_ns <= 0) return false;
+  const std::int64_t now = now_ns();
+  if (deadline_ns <= now) return false;  // kAtOnce has always passed
+  const std::int64_t left_ns = deadline_ns == kForever ? kLongestSleepNs : deadline_ns - now;
   bool is_there = false;
   lock.unlock();
   for (int i = 0; i < kLooks && !is_there; ++i) {

@@ -121,12 +121,14 @@ TEST_CASE("Pipeline: an endless source and a slow sink: three stages hold what t
   // What may wait, one in the hands of each worker, of the source and of the reader.
   constexpr int kMost = (5 + 6 + 3 + 4) + (1 + 2 + 3 + 1) + 1;
   int read = 0;
+  std::int64_t most = 0;
   for ([[maybe_unused]] const int x : results) {
     ::usleep(5000);
-    CHECK(*pulled - read <= kMost);
+    most = std::max(most, *pulled - read);
     if (++read == 60) break;
   }
-  CHECK(*pulled - read > 10);  // it did run ahead
+  CHECK(most <= kMost);
+  CHECK(most > 5);  // it did run ahead
 }
 
 TEST_CASE(

@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "iq/iq.hpp"
 #include "support/process.hpp"
@@ -75,4 +77,35 @@ TEST_CASE("options: what does not fit together is refused before anything is sta
               }
             }),
             "go to the queue of .out"));
+}
+
+TEST_CASE(
+    "order: a window for each ordered stretch, at its origin, as wide as what the stretch holds") {
+  const auto node = [](iq::StageOptions<int, int> options) {
+    return std::make_shared<iq::detail::MapNode<int, int, int (*)(int)>>(twice, options, "map");
+  };
+  iq::IterableQueue<int> in;
+  iq::detail::PipelinePlan plan;
+  plan.input = iq::detail::users_queue(&in);
+  plan.add(node({.workers = 4, .capacity = 100, .ordered = true}));
+  plan.add(node({}));  // one worker: takes the items in order
+  plan.add(node({.workers = 3, .ordered = true}));
+  const iq::detail::Wiring wiring = iq::detail::wire(plan);
+  // Numbers, map; order, map; numbers, map.
+  std::vector<std::string> names;
+  for (const auto& stage : wiring.stages) names.push_back(stage.node->traits.name);
+  CHECK(names ==
+        std::vector<std::string>{"(numbers)", "map", "(order)", "map", "(numbers)", "map"});
+  CHECK(wiring.stages[0].enters == 0U);
+  CHECK(wiring.stages[2].leaves == 0U);
+  CHECK(wiring.window_items[0] > 2 * 100);
+  CHECK(wiring.stages[4].enters == 4U);
+  CHECK(wiring.ends_at_caller == 4U);
+  for (const std::size_t none : {1U, 2U, 3U, 5U}) {
+    CHECK_FALSE(wiring.stages[none].enters);
+    CHECK(wiring.window_items[none] == 0);
+  }
+  CHECK(wiring.stages[1].keeps_order);
+  CHECK_FALSE(wiring.stages[3].keeps_order);
+  CHECK(wiring.stages[0].is_numbered);
 }

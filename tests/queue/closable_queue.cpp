@@ -58,7 +58,7 @@ TEST_CASE("ClosableQueue: the capacity is exact, whoever puts") {
   std::thread([&] { queue.put(3); }).join();
   CHECK(queue.size() == 3);
   CHECK(queue.try_put(4) == Status::full);
-  CHECK(queue.put_for(4, milliseconds(1)) == Status::timeout);
+  for (const int ms : {-1, 0, 1}) CHECK(queue.put_for(4, milliseconds(ms)) == Status::timeout);
   CHECK(iqtest::spawn([&] { return queue.try_put(4) == Status::full ? 0 : 1; }).wait().ok());
   CHECK(queue.get() == 1);
   CHECK(queue.try_put(4) == Status::ok);
@@ -66,7 +66,9 @@ TEST_CASE("ClosableQueue: the capacity is exact, whoever puts") {
   CHECK(queue.get_for(milliseconds(1)).value() == 2);
   for (const int expected : {3, 4}) CHECK(queue.try_get().value() == expected);
   CHECK(queue.try_get().status() == Status::empty);
-  CHECK(queue.get_for(milliseconds(1)).status() == Status::timeout);
+  for (const int ms : {-1, 0, 1}) {
+    CHECK(queue.get_for(milliseconds(ms)).status() == Status::timeout);
+  }
   CHECK_THROWS_AS(iq::ClosableQueue<int>(0), iq::BadArgument);
 }
 

@@ -22,8 +22,9 @@ namespace iq::detail {
 
 /// What a worker tells on the board: written by it alone, read when it has failed.
 struct alignas(64) WorkerLine {
-  std::atomic<std::uint64_t> item{0};  ///< the number of the item it is at, + 1; 0: of none
-  std::atomic<std::uint64_t> done{0};  ///< items that it has finished
+  std::atomic<std::uint64_t> item{0};         ///< the number of the item it is at, + 1; 0: of none
+  std::atomic<std::uint64_t> done{0};         ///< items that it has finished
+  std::atomic<std::uint32_t> is_unwanted{0};  ///< who reads its results has left in order
 
   void begin(std::uint64_t number) noexcept { item.store(number + 1, std::memory_order_relaxed); }
   void finish() noexcept {

@@ -199,11 +199,16 @@ class MapNode final : public PipeNode {
                  int worker, bool& is_unwanted) {
     WorkerLine& line = place.lines[worker];
     ItemTimer timer(traits.timeout_ns);
-    // Who reads has left in order, and wants no more: neither does this stage then.
-    const auto pass_on = [&is_unwanted](Emit<WireOut>& emit, const WireOut& result) {
-      is_unwanted = true;
-      emit(result);
-      is_unwanted = false;
+    // Who reads has left in order, and wants no more: neither does this stage then. The board says
+    // so before the item goes back, where it may be given up: nobody misses it.
+    const auto pass_on = [&](Emit<WireOut>& emit, const WireOut& result) {
+      try {
+        emit(result);
+      } catch (const NoConsumers&) {
+        is_unwanted = true;
+        line.is_unwanted.store(1, std::memory_order_seq_cst);
+        throw;
+      }
     };
     relay(in, out, [&](const WireIn& wire, Emit<WireOut>& emit) {
       std::uint64_t number = 0;
