@@ -36,12 +36,15 @@ def print_trips(rows):
     print()
 
 
-# What each promise costs: rows of peers/price.cpp, then ours. Differences to the row above.
+# What each promise costs: rows of peers/price.cpp, then ours. Differences to the row above. Each is
+# the ratio within its pairs times ours: the processor's frequency drifts between pairs.
 def print_price(rows):
+    ours = {(row['bytes'], row['mode']): row['ns_per_item']['median'] for row in rows
+            if row['peer'] == 'iq'}
     cells = {}
     for row in rows:
         key = (row['bytes'], row['mode'])
-        cells.setdefault(row['peer'], {})[key] = row['ns_per_item']['median']
+        cells.setdefault(row['peer'], {})[key] = row['ratio_to_iq'] * ours[key]
     if len(cells) < 2:
         return
     keys = [(8, 'one_core'), (8, 'one_core_bulk'), (64, 'one_core'), (64, 'one_core_bulk')]
@@ -65,7 +68,7 @@ def main():
         rows = json.load(file)
     print_trips([row for row in rows if 'latency_ns' in row])
     print_price([row for row in rows if row['mode'].startswith('one_core')
-                 and 'ns_per_item' in row])
+                 and 'ratio_to_iq' in row])
     rows = [row for row in rows if 'latency_ns' not in row
             and not row['mode'].startswith('one_core')]
     for size in sorted({row['bytes'] for row in rows}):

@@ -18,7 +18,7 @@ def produce(number, size, queue, ready, stop, done):
     filler = struct.pack('<Q', FILLER) * max(0, size // 8 - 2)
     ready.wait()
     count = 0
-    while not stop.is_set():
+    while count == 0 or not stop.is_set():
         for _ in range(8):
             count += 1
             tag = TAG.pack((number << 48) + count)

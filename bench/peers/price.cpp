@@ -10,7 +10,6 @@
 //   owned          crash safety: who holds which batch is written down before and after the claim
 //   acknowledged   at least once, item by item: a cursor for repair, a limit for take-over
 //   waiting        sleepers are looked for after each put and each batch; batches fit 50 us
-//   polite         a pause after each batch, no promise: between cores it is repaid
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -30,7 +29,7 @@
 namespace bench {
 namespace {
 
-enum class Step : unsigned char { raw, shared, owned, acknowledged, waiting, polite };
+enum class Step : unsigned char { raw, shared, owned, acknowledged, waiting };
 
 struct Words {
   alignas(kApart) std::atomic<std::uint64_t> claim{0};
@@ -168,16 +167,13 @@ class Priced {
           visit(std::as_const(lane_.items()[at & lane_.mask()]));
         }
         finish(begin, end);
-        if (kStep >= Step::polite && end - begin >= 2) {
-          for (int i = 0; i < 16; ++i) cpu_pause();
-        }
         begin = end;
       }
     }
 
    private:
     static constexpr std::uint64_t kInHand = std::uint64_t{1} << 63;
-    static constexpr std::uint64_t kMostAtOnce = 256;
+    static constexpr std::uint64_t kMostAtOnce = 1024;
 
     // Where the batch that begins here ends: here, when there is none.
     std::uint64_t take(std::uint64_t begin) noexcept {
@@ -253,7 +249,6 @@ void add_steps(Entries& entries) {
   add_priced<kBytes, kItemsPerPut, Step::owned>(entries, "price-owned");
   add_priced<kBytes, kItemsPerPut, Step::acknowledged>(entries, "price-acknowledged");
   add_priced<kBytes, kItemsPerPut, Step::waiting>(entries, "price-waiting");
-  add_priced<kBytes, kItemsPerPut, Step::polite>(entries, "price-polite");
 }
 
 }  // namespace

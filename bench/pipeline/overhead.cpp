@@ -128,8 +128,8 @@ std::int64_t tbb_pipeline(int stages, std::int64_t items) {
                                                        return next++;
                                                      });
   for (int i = 0; i < stages; ++i) {
-    filter =
-        filter & tbb::make_filter<std::int64_t, std::int64_t>(tbb::filter_mode::parallel, same);
+    filter = filter & tbb::make_filter<std::int64_t, std::int64_t>(
+                          tbb::filter_mode::parallel, [](std::int64_t x) { return x; });
   }
   tbb::parallel_pipeline(kCapacity, filter & tbb::make_filter<std::int64_t, void>(
                                                  tbb::filter_mode::serial_out_of_order,

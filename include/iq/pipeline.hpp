@@ -293,17 +293,27 @@ class Pipeline<detail::Refused> {
   /// @{
   /// Nothing.
   template <class... Any>
-  Pipeline map(Any&&...) const;
+  Pipeline map(Any&&...) const {
+    return *this;
+  }
   template <class... Any>
-  Pipeline filter(Any&&...) const;
+  Pipeline filter(Any&&...) const {
+    return *this;
+  }
   template <class... Any>
-  Pipeline chain(Any&&...) const;
+  Pipeline chain(Any&&...) const {
+    return *this;
+  }
   template <class... Any>
-  Pipeline sort(Any&&...) const;
+  Pipeline sort(Any&&...) const {
+    return *this;
+  }
   template <class F, class Acc, class... Any>
-  Acc fold(F, Acc, Any&&...) const;
+  Acc fold(F, Acc first, Any&&...) const {
+    return first;
+  }
   template <class... Any>
-  void for_each(Any&&...) const;
+  void for_each(Any&&...) const {}
   void start() const;
   void join() const;
   const detail::Refused* begin() const;

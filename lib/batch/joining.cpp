@@ -23,7 +23,7 @@ thread_local TaskContextHandle worker_context;
 /// Waits for workers that have begun in this thread.
 thread_local std::vector<std::unique_ptr<BlockScope>> joins;
 
-void share_before_fork() {
+void before_worker_fork() {
   if (no_members != 0) return;
   try {
     share_context();
@@ -64,7 +64,7 @@ NoMembersHere::NoMembersHere() noexcept { ++no_members; }
 NoMembersHere::~NoMembersHere() { --no_members; }
 
 void set_work_hooks() noexcept {
-  work_hooks.before_fork.store(share_before_fork, std::memory_order_relaxed);
+  work_hooks.before_fork.store(before_worker_fork, std::memory_order_relaxed);
   work_hooks.worker_begins.store(worker_begins, std::memory_order_relaxed);
   work_hooks.worker_ends.store(worker_ends, std::memory_order_relaxed);
   work_hooks.join_begins.store(join_begins, std::memory_order_relaxed);

@@ -18,6 +18,7 @@
 #include "iq/error.hpp"
 #include "sys/futex.hpp"
 #include "sys/mapping.hpp"
+#include "sys/process.hpp"
 #include "sys/robust_lock.hpp"
 
 namespace iq::detail {
@@ -26,15 +27,7 @@ namespace {
 constexpr std::int64_t kLongestSleepNs = 25'000'000;
 constexpr int kLooks = 200;  // some microseconds
 constexpr std::uint64_t kMostItems = std::uint64_t{1} << 32;
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 40;
-
-void pause_processor() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
+constexpr std::uint64_t kMostClosableBytes = std::uint64_t{1} << 40;
 
 /// Where an encoded item lies: a position that only grows, modulo the size of the ring.
 struct Place {
@@ -98,11 +91,11 @@ struct ClosableStore::Own {
 
 ClosableStore::ClosableStore(std::uint64_t capacity, std::uint64_t slot_bytes,
                              std::uint64_t ring_bytes) {
-  if (capacity < 1 || capacity > kMostItems || ring_bytes > kMostBytes) {
+  if (capacity < 1 || capacity > kMostItems || ring_bytes > kMostClosableBytes) {
     throw BadArgument(
         fmt::format("cannot make a ClosableQueue of {} items and {} bytes: it holds 1 "
                     "to {} items, and at most {} bytes",
-                    capacity, ring_bytes, kMostItems, kMostBytes));
+                    capacity, ring_bytes, kMostItems, kMostClosableBytes));
   }
   constexpr std::uint64_t kHead = (sizeof(Shared) + 63) / 64 * 64;
   const bool is_encoded = slot_bytes == 0;

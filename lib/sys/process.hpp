@@ -33,4 +33,13 @@ bool read_at(int fd, std::uint64_t offset, void* to, std::size_t bytes) noexcept
 /// Offers the processor to others.
 void yield_processor() noexcept;
 
+/// Tells the processor that this thread looks at the same word again and again.
+inline void pause_processor() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 }  // namespace iq::detail

@@ -1,5 +1,8 @@
-// A POSIX mutex, shared and robust: the kernel lets go of it when its holder dies, and says so to
-// the next one. What it protects has to be whole at every instruction, then.
+// A POSIX mutex, shared and robust: the kernel lets go of it when its holder dies, and tells the
+// next one. What it protects has to be whole at every instruction, then.
+//
+// What it protects takes some ten nanoseconds, to fall asleep some thousand: so it tries for a
+// while first.
 #include "sys/robust_lock.hpp"
 
 #include <pthread.h>
@@ -8,10 +11,13 @@
 #include <new>
 
 #include "base/check.hpp"
+#include "sys/process.hpp"
 #include "sys/system_error.hpp"
 
 namespace iq::detail {
 namespace {
+
+constexpr int kLockTries = 100;
 
 pthread_mutex_t* mutex_at(std::byte* place) noexcept {
   return std::launder(reinterpret_cast<pthread_mutex_t*>(place));
@@ -32,7 +38,12 @@ RobustLock::RobustLock() {
 }
 
 bool RobustLock::lock() noexcept {
-  const int answer = ::pthread_mutex_lock(mutex_at(mutex_));
+  int answer = EBUSY;
+  for (int i = 0; i < kLockTries && answer == EBUSY; ++i) {
+    answer = ::pthread_mutex_trylock(mutex_at(mutex_));
+    if (answer == EBUSY) pause_processor();
+  }
+  if (answer == EBUSY) answer = ::pthread_mutex_lock(mutex_at(mutex_));
   if (answer == EOWNERDEAD) ::pthread_mutex_consistent(mutex_at(mutex_));
   IQ_CHECK(answer == 0 || answer == EOWNERDEAD, answer);
   return answer == EOWNERDEAD;

@@ -219,6 +219,37 @@ TEST_CASE("Pipeline: it reads a queue of the user's, by from() and by .in") {
   }
 }
 
+TEST_CASE("Pipeline: ordered into a queue of the user's, behind stages that keep no order, twice") {
+  const auto slowly = [](int x) {
+    ::usleep(static_cast<unsigned>(x * 7919 % 300));
+    return x;
+  };
+  iq::IterableQueue<int> in;
+  iq::IterableQueue<int> out;
+  {
+    iq::Producer<int> producer = in.get_producer();
+    for (int i = 0; i < 200; ++i) producer.put(i);
+  }
+  in.close();
+  auto pipeline = iq::pipeline()
+                      .from(in)
+                      .map(slowly, {.workers = 4, .ordered = true})
+                      .filter([](int x) { return x % 3 != 0; }, {.workers = 3, .ordered = true})
+                      .map(slowly)  // one worker: in order, by a stage that is put in
+                      .map(twice, {.workers = 4, .ordered = true, .out = &out});
+  pipeline.start();
+  int last = -1;
+  int count = 0;
+  for (const int x : out.get_consumer()) {
+    CHECK(x > last);
+    last = x;
+    ++count;
+  }
+  pipeline.join();
+  CHECK(count == 133);
+  CHECK(last == 398);
+}
+
 TEST_CASE("Pipeline: for_each runs to the end, in the workers") {
   auto sum = iqtest::shared_counter();
   int here = 0;

@@ -20,7 +20,7 @@ void make_tree(const fs::path& root, int files) {
     const fs::path path = root / std::to_string(i % 5) / ("file " + std::to_string(i));
     fs::create_directories(path.parent_path());
     std::ofstream file(path, std::ios::binary);
-    for (unsigned k = random() % 60'000; k > 0; --k) {
+    for (unsigned long k = random() % 60'000; k > 0; --k) {
       file.put(static_cast<char>('a' + static_cast<int>(random() % 7)));
     }
   }

@@ -87,6 +87,6 @@ iq::ChainOptions<int, void> chained() { return {.workers = 2, .restarts = 1}; }
 static_assert(iq::PipelineOptions{.run_in = iq::threads}.signals);
 iq::FoldOptions<int> folded() { return {.workers = 2}; }
 iq::SortOptions<Job> sorted() { return {.capacity = 3}; }
-static_assert(iq::SourceOptions{.capacity = 3}.capacity == 3);
+iq::SourceOptions source() { return {.capacity = 3}; }
 
 #endif

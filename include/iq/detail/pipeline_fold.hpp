@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -141,6 +142,19 @@ class FoldNode final : public PipeNode {
   std::function<Acc(Acc, Acc)> combine_;
 };
 
+/// In which order `items` are sorted; equal ones as they came. Not std::stable_sort, whose buffer
+/// newer compilers call deprecated.
+template <class T, class Less>
+std::vector<std::size_t> sorted(const std::vector<T>& items, Less& less) {
+  std::vector<std::size_t> order(items.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (less(items[a], items[b])) return true;
+    return !less(items[b], items[a]) && a < b;
+  });
+  return order;
+}
+
 /// One worker that keeps everything, and gives it in order.
 template <class T, class Less>
 class SortNode final : public PipeNode {
@@ -150,8 +164,8 @@ class SortNode final : public PipeNode {
     describe_ends(*this, options);
     traits.has_state = true;
     traits.reads_numbers = true;
-    traits.writes_numbers = users_output == nullptr;
-    traits.gives_order = traits.writes_numbers;
+    traits.writes_numbers = true;
+    traits.gives_order = true;
   }
 
   std::shared_ptr<PipeQueue> make_output(bool numbered, const Options& options) const override {
@@ -164,8 +178,10 @@ class SortNode final : public PipeNode {
     return make_inline_step<T>(
         stage, next, [all](const T& item, std::uint64_t) { all->push_back(item); },
         [this, all, next] {
-          std::stable_sort(all->begin(), all->end(), less_);
-          for (std::size_t i = 0; i < all->size(); ++i) sink_of<T>(next).put((*all)[i], i);
+          std::uint64_t number = 0;
+          for (const std::size_t at : sorted(*all, less_)) {
+            sink_of<T>(next).put((*all)[at], number++);
+          }
         });
   }
 
@@ -186,11 +202,10 @@ class SortNode final : public PipeNode {
       std::vector<T> all;
       for_each_item<T>(*place.lines, in, [&](const T& item) { all.push_back(item); });
       require_not_ending(*place.ending);
-      std::stable_sort(all.begin(), all.end(), less_);
       std::uint64_t number = 0;
-      for (T& item : all) {
+      for (const std::size_t at : sorted(all, less_)) {
         if (place.enters != nullptr && !place.enters->await(number)) return;
-        if (!put_numbered(out, number++, std::move(item))) return;
+        if (!put_numbered(out, number++, std::move(all[at]))) return;
       }
     };
     launch_workers<Consumer<WireIn>, Producer<WireOut>>(

@@ -131,8 +131,8 @@ class MapNode final : public PipeNode {
     describe_stage(traits, options, kind, options.stateful || kHasState<F, In>);
     describe_ends(*this, options);
     traits.ordered = options.ordered;
-    traits.reads_numbers = users_input == nullptr;
-    traits.writes_numbers = users_output == nullptr;
+    traits.reads_numbers = true;
+    traits.writes_numbers = true;
   }
 
   std::shared_ptr<PipeQueue> make_output(bool numbered, const Options& options) const override {
