@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -112,6 +113,7 @@ class BatchClient {
   void receive(std::span<const std::byte> item);
   void look_after_calls();
   void look_after_servers(std::int64_t now);
+  void fail_calls(const Route& route, bool all, std::string_view why);
   bool post(const TaskContextHandle& context, LocalFunction& function,
             std::span<const std::byte> object, const CallWriter& argument, std::uint64_t id);
 

@@ -7,6 +7,7 @@
 #include "batch/client.hpp"
 #include "batch/membership.hpp"
 #include "iq/error.hpp"
+#include "ring/figures.hpp"
 #include "ring/producer_ring.hpp"
 
 namespace iq::detail {
@@ -55,16 +56,34 @@ void BatchClient::look_after_servers(std::int64_t now) {
     const auto& ring = static_cast<ProducerRing&>(*route->core);
     Segment& segment = ring.segment();
     route->tender.tend(segment, ring.attachment().index(), now);
-    if (count_registered(segment, Role::consumer) != 0) continue;
-    const auto error = std::make_exception_ptr(ServerDied(fmt::format(
-        "{}: no process serves it any more, so this call has no answer. It may have been carried "
-        "out. The program that made the function has ended, or was killed with its servers",
-        route->function->description())));
-    for (std::uint32_t i = 0; i < calls_.size(); ++i) {
-      if (calls_[i].result && calls_[i].route == route.get()) {
-        end_call(id_of(i), error);
+    if (count_registered(segment, Role::consumer) == 0) {
+      fail_calls(
+          *route, true,
+          "no process serves it any more, so this call has no answer. It may have been "
+          "carried out. The program that made the function has ended, or was killed with its "
+          "servers");
+    } else if (const LaneFigures mine = count_lane(segment, ring.lane());
+               mine.queued + mine.in_hand == 0) {
+      // All that this thread has put is acknowledged, and answers are put before that: what is not
+      // here now will not come.
+      for (auto item = inbox_->next(kAtOnce); !item.empty(); item = inbox_->next(kAtOnce)) {
+        receive(item);
       }
+      fail_calls(*route, false,
+                 "its server could not deliver the answer of this call: it could not open this "
+                 "process's queue, for want of descriptors, memory or permission. It may have been "
+                 "carried out");
     }
+  }
+}
+
+// `all`: those on the board, too.
+void BatchClient::fail_calls(const Route& route, bool all, std::string_view why) {
+  const auto error = std::make_exception_ptr(
+      ServerDied(fmt::format("{}: {}", route.function->description(), why)));
+  for (std::uint32_t i = 0; i < calls_.size(); ++i) {
+    const Call& call = calls_[i];
+    if (call.result && call.route == &route && (all || !call.context)) end_call(id_of(i), error);
   }
 }
 

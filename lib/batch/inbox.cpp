@@ -27,6 +27,18 @@ std::uint64_t device_of_anonymous_files() {
   return device;
 }
 
+/// Null when it cannot be had, for whatever reason: gone, another user's, no memory, no descriptor.
+ProducerHandle open_inbox(const InboxAddress& at) noexcept {
+  try {
+    Fd found = open_inbox_file(at);
+    if (!found) return nullptr;
+    auto segment = Segment::open_file(std::move(found), "");
+    return std::make_shared<ProducerRing>(attach_repairing(segment, Role::producer, false));
+  } catch (...) {
+    return nullptr;
+  }
+}
+
 bool has_reader(const ProducerHandle& producer) {
   return count_registered(static_cast<ProducerRing&>(*producer).segment(), Role::consumer) != 0;
 }
@@ -59,10 +71,8 @@ ProducerCore* Outboxes::find(const InboxAddress& to) {
   auto known = open_.find(to);
   if (known == open_.end()) {
     std::erase_if(open_, [](const auto& entry) { return !has_reader(entry.second); });
-    Fd found = open_inbox_file(to);
-    if (!found) return nullptr;
-    auto segment = Segment::open_file(std::move(found), "");
-    auto made = std::make_shared<ProducerRing>(attach_repairing(segment, Role::producer, false));
+    ProducerHandle made = open_inbox(to);
+    if (!made) return nullptr;
     known = open_.emplace(to, std::move(made)).first;
   }
   last_ = known->second;

@@ -247,8 +247,8 @@ void TaskScheduler::run_jobs(void* fiber) {
   for (;;) {
     self.job->run();
     self.job.reset();
-    const TaskContextHandle context = std::exchange(self.context, nullptr);
-    context->leave();
+    // Nothing stays on this stack: it may lie idle for long, and end without being unwound.
+    std::exchange(self.context, nullptr)->leave();
     Next next = scheduler.next_after_job();
     if (next.job) {
       self.job = std::move(next.job);

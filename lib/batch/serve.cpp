@@ -161,8 +161,8 @@ void ServerThread::last_word() {
     core_->release(Leave::acknowledge);
   }
   // This thread is the last one that has something.
-  for (std::uint64_t seen; static_cast<std::uint32_t>(
-                               seen = process_.threads.load(std::memory_order_acquire)) > 1;) {
+  for (std::uint64_t seen;
+       static_cast<std::uint32_t>(seen = process_.threads.load(std::memory_order_acquire)) > 1;) {
     process_.threads.wait(seen, std::memory_order_acquire);
   }
 }

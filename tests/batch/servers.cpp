@@ -1,5 +1,6 @@
 // The serving processes: killed, stopped, restarted, ended; and the callers who wait for them.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "iq/batch.hpp"
+#include "iq/batch_context.hpp"
 #include "iq/error.hpp"
 #include "iq/worker_group.hpp"
 #include "support/process.hpp"
@@ -151,6 +153,32 @@ TEST_CASE("servers: a stopped one keeps its batch, and nobody takes it for dead"
   go.post();
   CHECK(future.get() == 8);
   CHECK(f.server_pids().at(0) == server);
+}
+
+TEST_CASE("servers: one that cannot deliver an answer leaves no caller hanging") {
+  iq::batched<int(int)> f{[](std::span<const int> batch) {
+    if (batch[0] == -1) {
+      const rlimit none{3, 3};  // it opens no further caller's queue
+      ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    return add_one(batch);
+  }};
+  CHECK(f(1) == 2);
+  CHECK(f(-1) == 0);
+  for (const bool in_context : {false, true}) {
+    iqtest::Child stranger = iqtest::spawn([&] {
+      std::optional<iq::BatchContext> context;
+      if (in_context) context.emplace("together");
+      try {
+        f(1);
+      } catch (const iq::ServerDied&) {
+        return 0;
+      }
+      return 1;
+    });
+    CHECK(stranger.wait().ok());
+  }
+  CHECK(f(2) == 3);  // whom it knows, it serves on
 }
 
 TEST_CASE("servers: what is under way when the function ends is served first") {
