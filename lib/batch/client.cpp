@@ -352,11 +352,14 @@ void BatchClient::wait_for_replies(DeadlineNs deadline) {
     const Waited waited{watch_};
     item = inbox_->next(std::min(deadline, look));
   }
+  const std::size_t before = under_way_;
   if (!item.empty()) {
+    something_came_ = true;
     receive(item);
   } else if (now_ns() >= look) {
     look_after_calls();
   }
+  something_came_ |= under_way_ != before;
   if (std::exchange(has_stale_routes_, false)) forget_routes(nullptr);
 }
 

@@ -131,6 +131,7 @@ class BatchClient {
   std::unique_ptr<Outboxes> outboxes_;
   DeadlineNs first_due_ = kForever;
   ReplyWatch* watch_ = nullptr;
+  bool something_came_ = false;  ///< since go_on_waiting() last looked
   bool is_ending_ = false;
   bool has_stale_routes_ = false;  ///< the last call to a function that is over has ended
 };

@@ -21,9 +21,11 @@ void BatchClient::nudge(const InboxAddress& to) noexcept {
   }
 }
 
-// A server counts whoever gets an answer as running again. Where nobody goes on all the same, as
-// after an answer that only its future keeps, that is taken back; also after a nudge.
+// A server counts whoever gets an answer as running again, before the answer is there: only what
+// has come may take that back. It does where nobody goes on all the same, as after an answer that
+// only its future keeps; and a nudge asks for another look.
 void BatchClient::go_on_waiting() noexcept {
+  if (!std::exchange(something_came_, false)) return;
   for (std::size_t i = 0; i < shared_.size(); ++i) {
     if (!shared_[i]->anybody_runs()) shared_[i]->membership()->go_on_waiting();
   }

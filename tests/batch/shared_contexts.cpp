@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -117,7 +118,8 @@ TEST_CASE("shared: more than max_size calls are several batches, none of them la
   crew.join();
   CHECK(book->calls == 32);
   CHECK(book->batches == 7);
-  for (int i = 0; i < 6; ++i) CHECK(book->sizes.at(static_cast<std::size_t>(i)) == 5);
+  // In any order: tickets of several callers come through lanes of their own.
+  CHECK(std::ranges::count(book->sizes, 5) == 6);
 }
 
 TEST_CASE("shared: 100 tasks in each of 8 processes are one batch of 800") {

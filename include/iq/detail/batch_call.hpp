@@ -44,13 +44,16 @@ template <class R, class Argument>
 BatchType batch_type() {
   Fnv1a hash;
   hash.add(type_fingerprint<Argument>().layout);
-  std::string name = "(" + std::string(type_name<Argument>()) + ")";
+  std::string name;
   if constexpr (std::is_void_v<R>) {
-    name = "void" + name;
+    name = "void";
   } else {
     hash.add(type_fingerprint<R>().layout);
-    name = std::string(type_name<R>()) + name;
+    name = type_name<R>();
   }
+  name += '(';
+  name += type_name<Argument>();
+  name += ')';
   return {hash.value(), std::move(name)};
 }
 
