@@ -104,9 +104,10 @@ class ConsumerRing final : public ConsumerCore {
   Status stopped();
   Status pass_wake_on(Status status) noexcept;
   bool visible_work() noexcept;
+  bool nothing_to_do() noexcept;
   bool work_in_flight() noexcept;
   bool spin_for_work() noexcept;
-  void sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round, bool hopeless);
+  bool sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round, bool hopeless);
 
   void refresh_lanes();
 
