@@ -135,6 +135,7 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t last_batch_ = 0;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
+  std::int64_t looked_ns_ = 0;         ///< when it last looked behind others without sleeping
   std::vector<Suspect> suspects_;  ///< per owner, which has one batch at a time
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};

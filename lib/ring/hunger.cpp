@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "iq/detail/kill_point.hpp"
@@ -14,12 +15,13 @@
 
 namespace iq::detail {
 namespace {
-constexpr int kSpins = 100;
-constexpr int kYields = 2;
+// Few before the first yield: on one core, or on busy ones, whoever makes the work has to run.
+constexpr std::array kSpins = {16, 84};
 constexpr int kPolitePauses = 16;
 constexpr std::uint32_t kLargeBatch = 256;
 constexpr std::uint32_t kRoundsOfHope = 16;
 constexpr std::int64_t kFirstSleepNs = 1'000'000;
+constexpr std::int64_t kLookAgainNs = 20'000;
 }  // namespace
 
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
@@ -64,6 +66,9 @@ Status ConsumerRing::start_batch() {
 Status ConsumerRing::nothing_now() {
   if (stream_ended(segment())) return end_of_stream();
   const std::int64_t now = now_ns();
+  // Who asks again and again need not look behind the others each time.
+  if (now - looked_ns_ < kLookAgainNs) return pass_wake_on(Status::empty);
+  looked_ns_ = now;
   tender_.tend(segment(), attachment_.index(), now);
   if (look_behind(now)) return start_batch();
   return pass_wake_on(Status::empty);
@@ -100,15 +105,14 @@ bool ConsumerRing::work_in_flight() noexcept {
 }
 
 bool ConsumerRing::spin_for_work() noexcept {
-  for (int i = 0; i < kSpins; ++i) {
-    if (visible_work()) return true;
-    cpu_pause();
-  }
-  for (int i = 0; i < kYields; ++i) {
+  for (const int spins : kSpins) {
+    for (int i = 0; i < spins; ++i) {
+      if (visible_work()) return true;
+      cpu_pause();
+    }
     yield_processor();
-    if (visible_work()) return true;
   }
-  return false;
+  return visible_work();
 }
 
 // True when the time passed without a wake.
