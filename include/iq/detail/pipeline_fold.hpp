@@ -31,7 +31,6 @@ void for_each_item(WorkerLine& line, Consumer<WireIn>& in, Use use) {
       line.begin(place_in_lane(in.item_id()));
       use(wire);
     }
-    line.finish();
   }
   line.item.store(0, std::memory_order_relaxed);
 }

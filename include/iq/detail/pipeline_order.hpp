@@ -19,6 +19,9 @@ namespace iq::detail {
 [[noreturn]] IQ_API void refuse_number(std::uint64_t number, std::uint64_t next,
                                        std::uint64_t items);
 
+/// Refuses an end without a number that others wait for. Errors: Stopped.
+[[noreturn]] IQ_API void refuse_hole(std::uint64_t number);
+
 /// Puts `value`, with its number where the queue carries numbers. False: nobody wants more.
 template <class W, class Value>
 bool put_numbered(Producer<W>& out, std::uint64_t number, Value&& value) {
@@ -60,6 +63,12 @@ class OrderRestorer {
     }
   }
   std::uint64_t next_number() const noexcept { return next_; }
+  /// At the end: nothing may wait for a number that did not come. Errors: Stopped.
+  void require_empty() const {
+    for (const std::optional<W>& place : ring_) {
+      if (place) refuse_hole(next_);
+    }
+  }
 
  private:
   OrderWindow& window_;
@@ -101,7 +110,6 @@ class SequencerNode final : public PipeNode {
         place.lines->begin(number);
         if (place.enters != nullptr && !place.enters->await(number)) return;
         if (!put_numbered(out, number++, value_of<T>(wire))) return;
-        place.lines->finish();
       }
     };
     launch_workers<Consumer<WireIn>, Producer<WireOut>>(
@@ -144,9 +152,9 @@ class RestorerNode final : public PipeNode {
           const std::uint64_t number = order.next_number() - 1;
           place.lines->begin(number);
           if (!put_numbered(out, number, *std::move(item))) return;
-          place.lines->finish();
         }
       }
+      order.require_empty();
     };
     launch_workers<Consumer<WireIn>, Producer<WireOut>>(
         place, traits, body, PipeEnd<WireIn>(*place.in), PipeEnd<WireOut>(*place.out));

@@ -238,7 +238,6 @@ class MapNode final : public PipeNode {
         running.stop();
         if (is_empty && place.keeps_order) pass_on(emit, WireOut::gap(number));
       }
-      line.finish();
     });
   }
 
@@ -290,7 +289,6 @@ class EachNode final : public PipeNode {
       const In& item = value_of<In>(wire);
       const ItemTimer::Running running(timer);
       handle(function, item);
-      line.finish();
     }
   }
 
