@@ -36,6 +36,8 @@ class ConsumerRing final : public ConsumerCore {
   /// Whether a relay of this process uses it.
   bool is_relaying() const noexcept { return relaying_; }
   void set_relaying(bool is) noexcept { relaying_ = is; }
+  /// From any thread: it waits no longer, as if its queue was stopped.
+  void dismiss() noexcept { dismissed_.store(true, std::memory_order_relaxed); }
   std::uint32_t tag() const noexcept { return attachment_.index() + 1; }
 
   /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives
@@ -134,7 +136,7 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t last_batch_ = 0;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
-  std::vector<Suspect> suspects_;  ///< per owner, which has one batch at a time
+  std::vector<Suspect> suspects_;      ///< per owner, which has one batch at a time
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};
   bool claim_one_ = false;  ///< it acknowledges by hand: what it claims ahead would wait for it
@@ -143,6 +145,7 @@ class ConsumerRing final : public ConsumerCore {
   Position blamed_ = kAll;
   bool ended_ = false;
   bool relaying_ = false;
+  std::atomic<bool> dismissed_{false};  ///< read before each sleep
   /// One for the user of this object, one per explicit lease; those end in any thread.
   std::atomic<std::uint32_t> holds_{1};
   bool wake_owed_ = false;  ///< a waker chose us; passed on if we leave without taking
