@@ -106,9 +106,10 @@ class ConsumerRing final : public ConsumerCore {
   Status stopped();
   Status pass_wake_on(Status status) noexcept;
   bool visible_work() noexcept;
+  bool nothing_to_do() noexcept;
   bool work_in_flight() noexcept;
   bool spin_for_work() noexcept;
-  void sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round, bool hopeless);
+  bool sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round, bool hopeless);
 
   void refresh_lanes();
 
@@ -136,7 +137,8 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t last_batch_ = 0;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
-  std::vector<Suspect> suspects_;      ///< per owner, which has one batch at a time
+  std::int64_t looked_ns_ = 0;         ///< when it last looked behind others without sleeping
+  std::vector<Suspect> suspects_;  ///< per owner, which has one batch at a time
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};
   bool claim_one_ = false;  ///< it acknowledges by hand: what it claims ahead would wait for it

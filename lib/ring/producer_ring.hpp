@@ -76,12 +76,13 @@ class ProducerRing final : public ProducerCore {
   Status refusal() noexcept;
   Status outcome() noexcept;
   void release_own_batch();
-  void free_unstamped_head() noexcept;
-  void sleep_for_room(DeadlineNs deadline, std::int64_t now);
+  bool watch_head(std::int64_t now) noexcept;
+  void sleep_for_room(DeadlineNs deadline, std::int64_t now, std::int64_t longest);
 
   Attachment attachment_;
   ByteRing ring_;
   Tender tender_;
+  Position stuck_at_ = UINT64_MAX;
   std::int64_t stuck_since_ns_ = 0;
   bool relaying_ = false;
   std::atomic<bool> dismissed_{false};  ///< read before each sleep
