@@ -130,24 +130,26 @@ class Pipeline : private detail::PipelineBase {
   /// Refused: a stage behind one changes what the pipeline is, so that the old one must be given
   /// away: std::move(pipeline).map(f).
   template <class F>
-  Pipeline<detail::Refused> map(const F&, const StageOptions<T, detail::MapResult<F, T>>& = {}) & {
+  Pipeline<detail::RefusedBy<F>> map(const F&,
+                                     const StageOptions<T, detail::MapResult<F, T>>& = {}) & {
     detail::refuse_named<F>();
-    return Pipeline<detail::Refused>(plan_);
+    return Pipeline<detail::RefusedBy<F>>(plan_);
   }
   template <class F>
-  Pipeline<detail::Refused> filter(const F&, const StageOptions<T, T>& = {}) & {
+  Pipeline<detail::RefusedBy<F>> filter(const F&, const StageOptions<T, T>& = {}) & {
     detail::refuse_named<F>();
-    return Pipeline<detail::Refused>(plan_);
+    return Pipeline<detail::RefusedBy<F>>(plan_);
   }
   template <class F>
-  Pipeline<detail::Refused> chain(const F&, const ChainOptions<T, detail::RawResult<F>>& = {}) & {
+  Pipeline<detail::RefusedBy<F>> chain(const F&,
+                                       const ChainOptions<T, detail::RawResult<F>>& = {}) & {
     detail::refuse_named<F>();
-    return Pipeline<detail::Refused>(plan_);
+    return Pipeline<detail::RefusedBy<F>>(plan_);
   }
   template <class Less = std::less<>>
-  Pipeline<detail::Refused> sort(const Less& = {}, const SortOptions<T>& = {}) & {
+  Pipeline<detail::RefusedBy<Less>> sort(const Less& = {}, const SortOptions<T>& = {}) & {
     detail::refuse_named<Less>();
-    return Pipeline<detail::Refused>(plan_);
+    return Pipeline<detail::RefusedBy<Less>>(plan_);
   }
   /// @}
 

@@ -143,6 +143,7 @@ struct StageTraits {
   std::int64_t timeout_ns = 0;
   bool ordered = false;
   bool has_state = false;
+  bool shares_state = false;    ///< and cannot be copied: threads would have one state together
   bool is_raw = false;          ///< the function has the endpoints itself
   bool reads_numbers = false;   ///< its input may be numbered
   bool writes_numbers = false;  ///< its output may be numbered

@@ -77,6 +77,10 @@ consteval bool check_item() {
 template <class T>
 using SourceItem = std::conditional_t<PipelineItem<T>, T, Refused>;
 
+/// Refused, known only with F.
+template <class F>
+using RefusedBy = std::conditional_t<std::is_void_v<F>, void, Refused>;
+
 /// What is said of a stage that is added to a pipeline with a name.
 template <class F>
 consteval void refuse_named() {
