@@ -36,14 +36,16 @@ struct PipelineOptions {
   bool signals = true;
 };
 
-/// Where an error handler puts what the stage shall pass on instead, any number of items: they
-/// appear together, and exactly once, like the stage's own results.
+/// Where an error handler puts what the stage shall pass on instead, any number of items that fit
+/// into the stage's `.capacity` together: they appear together, and exactly once, like the stage's
+/// own results.
 template <class T>
 class Output {
  public:
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
-  /// Passes `item` on, waiting for room. Errors: as Producer::put().
+  /// Passes `item` on, waiting for room. Errors: TooLarge when they do not fit together; as
+  /// Producer::put().
   void put(T item) { put_(where_, std::move(item)); }
 
   /// Called by the stage.

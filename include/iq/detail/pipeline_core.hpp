@@ -23,13 +23,9 @@ namespace iq::detail {
 /// What a worker tells on the board: written by it alone, read when it has failed.
 struct alignas(64) WorkerLine {
   std::atomic<std::uint64_t> item{0};         ///< the number of the item it is at, + 1; 0: of none
-  std::atomic<std::uint64_t> done{0};         ///< items that it has finished
   std::atomic<std::uint32_t> is_unwanted{0};  ///< who reads its results has left in order
 
   void begin(std::uint64_t number) noexcept { item.store(number + 1, std::memory_order_relaxed); }
-  void finish() noexcept {
-    done.store(done.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
 };
 
 /// Kills this process when an item takes longer than its stage allows: by a timer of the kernel's,
@@ -147,6 +143,7 @@ struct StageTraits {
   std::int64_t timeout_ns = 0;
   bool ordered = false;
   bool has_state = false;
+  bool shares_state = false;    ///< and cannot be copied: threads would have one state together
   bool is_raw = false;          ///< the function has the endpoints itself
   bool reads_numbers = false;   ///< its input may be numbered
   bool writes_numbers = false;  ///< its output may be numbered
@@ -203,8 +200,9 @@ class IQ_API WorkerLauncher {
   bool in_threads() const noexcept { return in_threads_; }
   /// The group of the stages' processes. Requires: !in_threads().
   virtual WorkerGroup& group() = 0;
-  /// Starts a thread. Requires: in_threads().
-  virtual void add_thread(int worker, std::function<void()> body) = 0;
+  /// Starts a thread, which `dismiss` lets go from where it waits. Requires: in_threads().
+  virtual void add_thread(int worker, std::function<void()> body,
+                          std::function<void()> dismiss) = 0;
 
  protected:
   explicit WorkerLauncher(bool in_threads) noexcept : in_threads_(in_threads) {}
@@ -259,6 +257,8 @@ class IQ_API PipelineRun {
 
 /// Refuses what was run already. Errors: Closed.
 [[noreturn]] IQ_API void refuse_second_run();
+/// Refuses to read results that were read, or dropped. Errors: Closed.
+[[noreturn]] IQ_API void refuse_second_reading();
 /// Refuses to read results that go to a user's queue. Errors: std::invalid_argument.
 [[noreturn]] IQ_API void refuse_to_read();
 

@@ -85,7 +85,6 @@ class RangeNode final : public PipeNode {
         return;
       }
       line.begin(++number);
-      line.finish();
     }
   }
 
@@ -151,8 +150,14 @@ class ChainNode final : public PipeNode {
   template <class... Endpoint>
   void launch_as(const StagePlace& place, EndOf<Endpoint>... ends) {
     const auto body = [this, place](Endpoint&... mine, int worker) {
-      with_own_copy(function_, place.launcher->in_threads(),
-                    [&](F& function) { call(function, worker, mine...); });
+      try {
+        with_own_copy(function_, place.launcher->in_threads(),
+                      [&](F& function) { call(function, worker, mine...); });
+      } catch (const NoConsumers&) {
+        // Who reads has left in order, and so does this stage; else it is a queue of the user's.
+        if (place.out == nullptr || place.out->stats().consumers != 0) throw;
+        place.lines[worker].is_unwanted.store(1, std::memory_order_seq_cst);
+      }
     };
     launch_workers<Endpoint...>(place, traits, body, ends...);
   }

@@ -129,6 +129,7 @@ class MapNode final : public PipeNode {
   MapNode(F function, const StageOptions<In, Out>& options, const char* kind)
       : work_(std::move(function), options.on_error, options.retries) {
     describe_stage(traits, options, kind, options.stateful || kHasState<F, In>);
+    traits.shares_state = traits.has_state && !std::copy_constructible<F>;
     describe_ends(*this, options);
     traits.ordered = options.ordered;
     traits.reads_numbers = true;
@@ -238,7 +239,6 @@ class MapNode final : public PipeNode {
         running.stop();
         if (is_empty && place.keeps_order) pass_on(emit, WireOut::gap(number));
       }
-      line.finish();
     });
   }
 
@@ -251,6 +251,7 @@ class EachNode final : public PipeNode {
   EachNode(F function, const EachOptions<In>& options)
       : function_(std::move(function)), on_error_(options.on_error), retries_(options.retries) {
     describe_stage(traits, options, "for_each", options.stateful || kHasState<F, In>);
+    traits.shares_state = traits.has_state && !std::copy_constructible<F>;
     traits.reads_numbers = true;
     traits.has_output = false;
   }
@@ -290,7 +291,6 @@ class EachNode final : public PipeNode {
       const In& item = value_of<In>(wire);
       const ItemTimer::Running running(timer);
       handle(function, item);
-      line.finish();
     }
   }
 
