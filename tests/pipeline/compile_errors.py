@@ -11,6 +11,7 @@ PRELUDE = '''#include "iq/iq.hpp"
 #include <thread>
 using std::views::iota;
 int twice(int x) { return 2 * x; }
+iq::Generator<int> same(iq::Generator<int> range);
 struct Closed { private: int hidden = 1; public: Closed(int); Closed(const Closed&); };
 '''
 CALL = 'void call%d() { %s }\n'
@@ -27,12 +28,15 @@ SHAPE = 'the worker of chain takes an iq::Consumer<In>, then an'
 CHAIN = 'the worker of chain does not take what comes'
 BYTES = 'an iq::Bytes is no item of a pipeline'
 POINTER = 'must not contain a pointer'
+STEP = 'a step cannot be called with the range that the one before'
+RANGE = 'a step returns no range'
 FORWARD = "the stage's input is no output of it"
 
 GOOD = [f'auto p = {START}.map(twice, {{.workers = 2}}).map([](const int& x) {{ return x; }});',
         f'{START}.filter([](int x) {{ return x > 1; }}).for_each([](const int&) {{}});',
         f'auto p = {START}.map([](int x) {{ return x + 0.5; }},'
-        ' {.on_error = iq::forward_input});']
+        ' {.on_error = iq::forward_input});',
+        'for (int x : iq::combine(iota(0), same, iq::chunk(3), iq::flatten)) twice(x);']
 # A pipeline, and what its one error must say.
 BAD = [
     (f'auto p = {START}.map([](std::string x) {{ return x; }}).map(twice).sort();', MAP),
@@ -52,6 +56,9 @@ BAD = [
      CHAIN),
     (f'auto p = {START}.map([](int x) {{ return std::to_string(x); }},'
      ' {.on_error = iq::forward_input});', FORWARD),
+    ('for (auto&& x : iq::combine(iota(0), twice, same)) (void)x;', STEP),
+    ('iq::consume(iq::combine(std::vector{"a"}, same));', STEP),
+    ('iq::consume(iq::combine(iota(0), same, [](auto) { return 1; }, iq::chunk(3)));', RANGE),
 ]
 
 
@@ -74,7 +81,7 @@ def main():
         if len(errors) != 1 or text not in errors[0]:
             wrong += [call, f'  expected: {text}', *('  ' + error for error in errors)]
     if not good and not wrong:
-        print(f'{len(BAD)} pipelines are refused in one sentence each')
+        print(f'{len(BAD)} pipelines and chains are refused in one sentence each')
         return 0
     print('must compile:', *good, 'without the one expected error:', *wrong, sep='\n  ')
     return 1
