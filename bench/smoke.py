@@ -10,7 +10,7 @@ import tempfile
 
 PEERS = ('iq', 'boost-mq', 'posix-mq', 'pipe', 'seqpacket', 'vyukov-16', 'boost-lockfree',
          'boost-spsc', 'python-mp', 'raw-', 'line', 'futex', 'price-raw', 'price-shared',
-         'price-owned', 'price-acknowledged', 'price-waiting')
+         'price-owned', 'price-acknowledged', 'price-waiting', 'price-object')
 LIMITS = ('raw-', 'line', 'futex', 'price-')
 MEASURES = ('kill_to_gone', 'kill_to_end', 'kill_to_redelivery', 'attach_producer',
             'detach_consumer', 'short_lived', 'short_lived_lanes', 'short_lived_bare',

@@ -64,7 +64,15 @@ int run(std::uint64_t count, const std::string& deadly) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::uint64_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 20'000;
+  std::uint64_t count = 20'000;
+  if (argc > 1) {
+    char* end = nullptr;
+    count = std::strtoull(argv[1], &end, 10);
+    if (count < 2 || *end != '\0') {
+      std::fprintf(stderr, "usage: exec_pool [COUNT, at least 2] [DEADLY]\n");
+      return 2;
+    }
+  }
   try {
     return run(count, argc > 2 ? argv[2] : "");
   } catch (const std::exception& error) {

@@ -104,9 +104,10 @@ class ConsumerRing final : public ConsumerCore {
   Status stopped();
   Status pass_wake_on(Status status) noexcept;
   bool visible_work() noexcept;
+  bool nothing_to_do() noexcept;
   bool work_in_flight() noexcept;
   bool spin_for_work() noexcept;
-  void sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round, bool hopeless);
+  bool sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round, bool hopeless);
 
   void refresh_lanes();
 
@@ -134,6 +135,7 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t last_batch_ = 0;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
+  std::int64_t looked_ns_ = 0;         ///< when it last looked behind others without sleeping
   std::vector<Suspect> suspects_;  ///< per owner, which has one batch at a time
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};

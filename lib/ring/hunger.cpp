@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "iq/detail/kill_point.hpp"
@@ -14,12 +15,13 @@
 
 namespace iq::detail {
 namespace {
-constexpr int kSpins = 100;
-constexpr int kYields = 2;
+// Few before the first yield: on one core, or on busy ones, whoever makes the work has to run.
+constexpr std::array kSpins = {16, 84};
 constexpr int kPolitePauses = 16;
 constexpr std::uint32_t kLargeBatch = 256;
 constexpr std::uint32_t kRoundsOfHope = 16;
 constexpr std::int64_t kFirstSleepNs = 1'000'000;
+constexpr std::int64_t kLookAgainNs = 20'000;
 }  // namespace
 
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
@@ -30,20 +32,22 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
     for (int i = 0; i < kPolitePauses; ++i) cpu_pause();
   }
   std::uint32_t hopeless = 0;
+  bool slept_out = false;
   for (std::uint32_t round = 0;; ++round) {
     const Status status = try_take(want);
     if (status == Status::ok) return start_batch();
     if (status == Status::stopped) return stopped();
     if (deadline == kAtOnce) return nothing_now();
     // Work that is visible and cannot be had (behind a stopped claimer) must not keep us here.
-    hopeless = spin_for_work() ? hopeless + 1 : 0;
+    // Who slept to the end of its time is not waiting for something that comes at once.
+    hopeless = (slept_out ? visible_work() : spin_for_work()) ? hopeless + 1 : 0;
     if (hopeless % kRoundsOfHope != 0) continue;
     if (stream_ended(segment())) return end_of_stream();
     const std::int64_t now = now_ns();
     if (look_behind(now)) return start_batch();
     if (now >= deadline) return pass_wake_on(Status::timeout);
     if (deadline == kForever && has_one_thread()) require_others();
-    sleep_once(deadline, now, round, hopeless >= 4 * kRoundsOfHope);
+    slept_out = sleep_once(deadline, now, round, hopeless >= 4 * kRoundsOfHope);
   }
 }
 
@@ -62,6 +66,9 @@ Status ConsumerRing::start_batch() {
 Status ConsumerRing::nothing_now() {
   if (stream_ended(segment())) return end_of_stream();
   const std::int64_t now = now_ns();
+  // Who asks again and again need not look behind the others each time.
+  if (now - looked_ns_ < kLookAgainNs) return pass_wake_on(Status::empty);
+  looked_ns_ = now;
   tender_.tend(segment(), attachment_.index(), now);
   if (look_behind(now)) return start_batch();
   return pass_wake_on(Status::empty);
@@ -87,6 +94,8 @@ bool ConsumerRing::visible_work() noexcept {
   });
 }
 
+bool ConsumerRing::nothing_to_do() noexcept { return !visible_work() && !stream_ended(segment()); }
+
 // Items are in somebody's hands: they may come back, so sleeps begin short.
 bool ConsumerRing::work_in_flight() noexcept {
   return std::ranges::any_of(lanes_, [](const LaneView& lane) {
@@ -96,18 +105,18 @@ bool ConsumerRing::work_in_flight() noexcept {
 }
 
 bool ConsumerRing::spin_for_work() noexcept {
-  for (int i = 0; i < kSpins; ++i) {
-    if (visible_work()) return true;
-    cpu_pause();
-  }
-  for (int i = 0; i < kYields; ++i) {
+  for (const int spins : kSpins) {
+    for (int i = 0; i < spins; ++i) {
+      if (visible_work()) return true;
+      cpu_pause();
+    }
     yield_processor();
-    if (visible_work()) return true;
   }
-  return false;
+  return visible_work();
 }
 
-void ConsumerRing::sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round,
+// True when the time passed without a wake.
+bool ConsumerRing::sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round,
                               bool hopeless) {
   std::int64_t longest = kMaxSleepNs;
   if (work_in_flight()) longest = std::min(kFirstSleepNs << std::min(round, 6u), kMaxSleepNs);
@@ -115,12 +124,21 @@ void ConsumerRing::sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32
   tender_.tend(segment(), attachment_.index(), now);
   ConsumerSleep sleep(segment(), attachment_.index());
   // W1: announced, fenced, and only now looked at again.
-  if (hopeless || (!visible_work() && !stream_ended(segment()))) {
-    sleep.sleep(sleep_slice(deadline, now, longest));
+  bool slept_out = false;
+  if (hopeless || nothing_to_do()) {
+    // W1: while its bit stands, one fence serves several sleeps. Items in somebody's hands need
+    // more than that look, so then it goes round.
+    do {
+      slept_out = sleep.sleep(sleep_slice(deadline, now, longest));
+      if (!slept_out || hopeless || work_in_flight()) break;
+      now = now_ns();
+      tender_.tend(segment(), attachment_.index(), now);
+    } while (now < deadline && sleep.is_announced() && nothing_to_do());
   }
   IQ_KILL_POINT(sleep_after_wake);
   wake_owed_ = sleep.withdraw() || wake_owed_;
   tender_.tend(segment(), attachment_.index(), now_ns());
+  return slept_out;
 }
 
 Status ConsumerRing::stopped() {

@@ -75,11 +75,10 @@ void ConsumerCore::finish(const HeldItem& item, Leave how) noexcept {
 void ConsumerRing::require_others() const {
   const std::uint32_t leases = holds_.load(std::memory_order_relaxed) - 1;
   if (leases != 0 && stream_ended(segment(), tag())) {
-    throw WouldDeadlock(
-        fmt::format("get from {}: nothing is left but the {} items that this consumer itself holds "
-                    "under leases, and this process has no other thread. ack() or give_back() them "
-                    "first",
-                    segment().description(), leases));
+    throw WouldDeadlock(fmt::format(
+        "get from {}: nothing is left but the {} that this consumer itself holds under "
+        "leases, and this process has no other thread. ack() or give_back() first",
+        segment().description(), leases == 1 ? "item" : fmt::format("{} items", leases)));
   }
   if (only_we_can_close(segment()) && drained(segment(), tag())) {
     throw WouldDeadlock(

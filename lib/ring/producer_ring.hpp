@@ -73,12 +73,13 @@ class ProducerRing final : public ProducerCore {
   Status refusal() noexcept;
   Status outcome() noexcept;
   void release_own_batch();
-  void free_unstamped_head() noexcept;
-  void sleep_for_room(DeadlineNs deadline, std::int64_t now);
+  bool watch_head(std::int64_t now) noexcept;
+  void sleep_for_room(DeadlineNs deadline, std::int64_t now, std::int64_t longest);
 
   Attachment attachment_;
   ByteRing ring_;
   Tender tender_;
+  Position stuck_at_ = UINT64_MAX;
   std::int64_t stuck_since_ns_ = 0;
   bool relaying_ = false;
   bool told_to_end_ = false;  ///< a put was refused because the queue is drained

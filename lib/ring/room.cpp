@@ -126,6 +126,7 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
     status = outcome();
     if (status != Status::ok) return status;
     const std::int64_t now = now_ns();
+    const bool is_claimed = watch_head(now);
     if (deadline == kAtOnce || now >= deadline) {
       tender_.tend(segment(), attachment_.index(), now);
       refresh_room();
@@ -143,26 +144,33 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
         freed = refresh_room();
       }
       if (freed) continue;
-      stuck_since_ns_ = now;
     }
     release_own_batch();
-    if (now - stuck_since_ns_ > kSeizeAfterNs) free_unstamped_head();
-    sleep_for_room(deadline, now);
+    sleep_for_room(deadline, now, is_claimed ? kSeizeAfterNs : kMaxSleepNs);
   }
 }
 
 // A claimer was stopped before it stamped the very slot that we wait for, and all consumers are too
-// busy elsewhere to look: whoever is free may have the item. T7
-void ProducerRing::free_unstamped_head() noexcept {
+// busy elsewhere to look: after a while whoever is free may have the item. T7. True while there is
+// such a slot, also for one who asks again and again without waiting.
+bool ProducerRing::watch_head(std::int64_t now) noexcept {
+  if (stuck_at_ != head_) {
+    stuck_at_ = head_;
+    stuck_since_ns_ = now;
+  }
   const Position claim = lane_.control->claim.load(std::memory_order_acquire);
   std::uint64_t word = lane_.stamp(head_).load(std::memory_order_acquire);
   if (static_cast<std::int64_t>(claim - head_) <= 0 || !is_unstamped(word, lane_.lap(head_)))
-    return;
+    return false;
+  if (now - stuck_since_ns_ < kSeizeAfterNs) return true;
   const std::uint64_t orphan = pack_stamp(lane_.lap(head_), 0, 0, StampState::orphan);
-  if (!lane_.stamp(head_).compare_exchange_strong(word, orphan, std::memory_order_acq_rel)) return;
+  if (!lane_.stamp(head_).compare_exchange_strong(word, orphan, std::memory_order_acq_rel)) {
+    return true;
+  }
   IQ_KILL_POINT(room_after_orphan);
   raise_attention(segment(), lane_);
   wake_one_consumer(segment());
+  return false;
 }
 
 // The slots that we wait for may be leased by a consumer of our own thread: what it has not
@@ -195,7 +203,7 @@ void ProducerRing::release_own_batch() {
       slots_full ? "capacity" : "bytes_per_producer"));
 }
 
-void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) {
+void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now, std::int64_t longest) {
   tender_.tend(segment(), attachment_.index(), now);
   const std::uint32_t ticket =
       segment().sleep_word(attachment_.index()).word.load(std::memory_order_seq_cst);
@@ -207,7 +215,7 @@ void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now) {
   heavy_fence();  // P7
   if (!refresh_room() && outcome() == Status::ok) {
     futex_wait(segment().sleep_word(attachment_.index()).word, ticket,
-               sleep_slice(deadline, now, kMaxSleepNs));
+               sleep_slice(deadline, now, longest));
   }
   room_wait.store(0, std::memory_order_seq_cst);
   tender_.tend(segment(), attachment_.index(), now_ns());

@@ -40,16 +40,19 @@ bool Tender::tend(Segment& segment, std::uint32_t self, std::int64_t now) {
   const std::uint32_t used = std::max(segment.endpoints_used(), 1u);
   const auto first = static_cast<std::uint32_t>((turn * kProbesPerTurn) % used);
   const bool was_closed = (segment.control().flags.load(std::memory_order_relaxed) & kClosed) != 0;
-  const bool repaired = sweep(segment, used > kProbesPerTurn ? first : 0, kProbesPerTurn) != 0;
+  const bool repaired =
+      sweep(segment, used > kProbesPerTurn ? first : 0, kProbesPerTurn, self) != 0;
   return repaired || (is_closed(segment) && !was_closed);
 }
 
-std::uint32_t sweep(Segment& segment, std::uint32_t first, std::uint32_t count) {
+std::uint32_t sweep(Segment& segment, std::uint32_t first, std::uint32_t count,
+                    std::uint32_t but_for) {
   const std::uint32_t used = segment.endpoints_used();
   std::uint32_t repaired = 0;
   for (std::uint32_t n = 0; n < std::min(count, used); ++n) {
     const std::uint32_t i = (first + n) % used;
-    if (!Life::unpack(segment.life(i).load(std::memory_order_acquire)).live) continue;
+    if (i == but_for || !Life::unpack(segment.life(i).load(std::memory_order_acquire)).live)
+      continue;
     if (probe_lock(segment.lock_file(), endpoint_byte(i), 2) != Held::no) continue;
     repaired += repair_endpoint(segment, i);
   }

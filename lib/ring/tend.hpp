@@ -26,8 +26,10 @@ class Tender {
   std::int64_t turn_seen_ns_ = 0;
 };
 
-/// Probes every registered endpoint now and repairs the dead. Returns how many were repaired.
-std::uint32_t sweep(Segment& segment, std::uint32_t first, std::uint32_t count);
+/// Probes `count` registered endpoints now, without `but_for`, and repairs the dead. Returns how
+/// many were repaired.
+std::uint32_t sweep(Segment& segment, std::uint32_t first, std::uint32_t count,
+                    std::uint32_t but_for = kMaxEndpoints);
 
 /// Repairs one endpoint if its owner is dead: its leases are orphaned or completed, its lane is
 /// released, the endpoint is free again. False when it is alive or somebody else repairs it.

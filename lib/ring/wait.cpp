@@ -128,6 +128,12 @@ bool ConsumerSleep::sleep(std::int64_t at_most_ns) noexcept {
   return futex_wait(segment_.sleep_word(endpoint_).word, ticket_, at_most_ns);
 }
 
+bool ConsumerSleep::is_announced() const noexcept {
+  const std::uint64_t mask = std::uint64_t{1} << (endpoint_ % 64);
+  const Shared<std::uint64_t>& word = segment_.control().waiters[endpoint_ / 64];
+  return announced_ && (word.load(std::memory_order_seq_cst) & mask) != 0;
+}
+
 bool ConsumerSleep::withdraw() noexcept {
   if (!announced_) return false;
   announced_ = false;

@@ -12,7 +12,7 @@
 namespace iq::detail {
 
 /// Sleeps are bounded by this: a killed waker or waiter costs at most so much.
-inline constexpr std::int64_t kMaxSleepNs = 25'000'000;
+inline constexpr std::int64_t kMaxSleepNs = 40'000'000;
 
 /// Wakes one sleeping consumer, if there is one. T22.
 void wake_one_consumer(Segment& segment) noexcept;
@@ -41,6 +41,8 @@ class ConsumerSleep {
 
   /// Sleeps until woken, at most `at_most_ns`. True when the time passed without a wake.
   bool sleep(std::int64_t at_most_ns) noexcept;
+  /// Whether no waker has chosen this consumer yet.
+  bool is_announced() const noexcept;
   /// Withdraws now. True when a waker had chosen this consumer: whoever takes nothing then passes
   /// the wake on.
   bool withdraw() noexcept;

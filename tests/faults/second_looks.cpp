@@ -1,5 +1,5 @@
 // Who is about to sleep announces it and looks once more: what came between its last look and the
-// announcement wakes nobody, so it must be seen. Sleeps are bounded by 25 ms, so a look that is
+// announcement wakes nobody, so it must be seen. Sleeps are bounded by 40 ms, so a look that is
 // missing costs just that: each case takes the fastest of some rounds.
 #include <doctest/doctest.h>
 

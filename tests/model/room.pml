@@ -39,7 +39,7 @@ put:
 end_waiting:
   if
   :: !waiting
-  :: atomic { death && done[h] -> waiting = false }  /* 25 ms */
+  :: atomic { death && done[h] -> waiting = false }  /* 40 ms */
   fi;
 awake:
   atomic { room_wait = 0; ticket = 0; goto put };

@@ -125,7 +125,7 @@ again:
 end_sleep:
   if
   :: !asleep[me]
-  :: atomic { death && tail > claim -> asleep[me] = false }       /* 25 ms */
+  :: atomic { death && tail > claim -> asleep[me] = false }       /* 40 ms */
   :: atomic { leaves > 0 -> asleep[me] = false; leaves--; goto timed_out }
   fi;
 awake:

@@ -6,10 +6,17 @@ MUTANTS = [
     Mutant(
         'no-second-look', 'W1', 'a consumer sleeps without a look behind its announcement',
         'lib/ring/hunger.cpp',
-        'if (hopeless || (!visible_work() && !stream_ended(segment()))) {',
+        'if (hopeless || nothing_to_do()) {',
         'if (hopeless || !stream_ended(segment())) {',
         'faults/second_looks', 'Second look: an item put before its consumer could be seen to '
         'sleep is not slept over'),
+    Mutant(
+        'bit-not-missed', 'W1, T22', 'a sleeper does not see that its bit was cleared',
+        'lib/ring/hunger.cpp',
+        'while (now < deadline && sleep.is_announced() && nothing_to_do());',
+        'while (now < deadline && nothing_to_do());',
+        'ring/wakes', 'wake: a sleeper whose bit a waker cleared before it died can be chosen '
+        'again'),
     Mutant(
         'no-second-look-at-room', 'W2', 'nor does a producer look again at the slot it waits for',
         'lib/ring/room.cpp',

@@ -59,8 +59,8 @@ MUTANTS = [
     Mutant(
         'head-unfreed', 'T7', 'a producer waits for a claimer that does not stamp',
         'lib/ring/room.cpp',
-        'if (now - stuck_since_ns_ > kSeizeAfterNs) free_unstamped_head();',
-        '',
+        'if (now - stuck_since_ns_ < kSeizeAfterNs) return true;',
+        'return true;',
         'faults/meetings_death', 'Meeting: a producer frees the head that its claimer has not '
         'stamped'),
     # ---- claiming: one word, two claimers ----

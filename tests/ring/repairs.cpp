@@ -121,6 +121,19 @@ TEST_CASE("room: a producer frees a head with such a word too") {
   }));
 }
 
+TEST_CASE("room: a producer that only asks frees such a head, too") {
+  std::mt19937_64 random(15);
+  Party party(4);
+  party.put(0, 4);
+  const LaneView lane = party.lane();
+  lane.control->claim.store(4);
+  for (Position p = 0; p < 4; ++p) lane.stamp(p).store(garbage(lane, p, 9, random));
+  CHECK(iqtest::wait_until([&] {
+    REQUIRE(party.producer.wait_for_room(iq::detail::kAtOnce) == Status::full);
+    return party.stamp(0).state == StampState::orphan;
+  }));
+}
+
 TEST_CASE("parking: an entry whose size was overwritten is not shown and not copied anywhere") {
   for (const std::uint32_t bytes : {0U, 7U, 15U, 17U, 25U, 4096U, 1U << 19, 1U << 30, UINT32_MAX}) {
     CAPTURE(bytes);

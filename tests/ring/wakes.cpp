@@ -48,6 +48,22 @@ bool finds_nothing(Eater& chosen) {
 
 }  // namespace
 
+TEST_CASE("wake: a sleeper whose bit a waker cleared before it died can be chosen again") {
+  Party party(8);
+  Eater eater(party.segment);
+  std::thread sleeper([&] { eater.status = eater.ring.next_for(1, kForever); });
+  CHECK(iqtest::wait_until([&] { return announced(party, eater); }));
+  const std::uint32_t endpoint = eater.ring.attachment().index();
+  for (int deaths = 0; deaths < 3; ++deaths) {
+    party.segment->control().waiters[endpoint / 64].fetch_and(~(std::uint64_t{1} << endpoint % 64));
+    CHECK(iqtest::wait_until([&] { return announced(party, eater); }));
+  }
+  party.put(7, 1);
+  sleeper.join();
+  REQUIRE(eater.status == iq::Status::ok);
+  CHECK(eater.in_hand() == 7);
+}
+
 TEST_CASE("wake: who was chosen and leaves without an item passes the wake on, once") {
   Party party(8);
   Eater chosen(party.segment);

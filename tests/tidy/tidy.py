@@ -8,6 +8,7 @@ import sys
 import cases
 import errors
 import labels
+import twins
 from source import Source
 
 FLOORS = {'base': 0, 'sys': 1, 'shm': 2, 'ring': 3, 'codec': 3, 'queue': 4, 'work': 5, 'remote': 5,
@@ -244,6 +245,7 @@ class Tidy:
         labels.check(self.root, self.sources, self.say)
         errors.check(self.root, self.say)
         cases.check(self.root, self.say)
+        twins.check(self.sources, self.say)
         return self.findings
 
 

@@ -35,6 +35,10 @@ FAULTY = {
         '// Not system_clock.\nauto t = std::chrono::system_clock::now();\n',
         ['clock.cpp:2: system_clock can be set back']),
     'lib/base/path.cpp': ('// See /ho' 'me/me/x.\n', ['path of a machine: /ho' 'me/me/x']),
+    'lib/base/twin_a.cpp': ('// A.\nclass Board final : public A {\n};\nstruct Other;\n', []),
+    'lib/base/twin_b.cpp': (
+        '// A.\nnamespace {\nstruct alignas(64) Board {\n};\nstruct Other {};\n}\n',
+        ['twin_b.cpp:3: Board is also in lib/base/twin_a.cpp:2']),
     'lib/base/label.cpp': (
         '// T1, T3..T5; not names in code.\ntemplate <class T9> struct A;\nauto s = "T8";\n'
         'void f() {\n  IQ_KILL_POINT(known);\n  IQ_KILL_POINT(unknown);\n}\n',

@@ -174,7 +174,7 @@ class Advisor {
       if (endpoint.role != EndpointRole::producer || !endpoint.waiting) continue;
       if (endpoint.alive != Alive::yes) continue;
       say("full", false,
-          fmt::format("{} waits for room: {} items that it put are not acknowledged. More "
+          fmt::format("{} waits for room: its lane of {} is full of what is not acknowledged. More "
                       "consumers or a larger capacity would let it go on",
                       name_of(endpoint), seen_.options.capacity));
     }
