@@ -13,6 +13,7 @@ PRELUDE = '''#include "iq/iq.hpp"
 #include <thread>
 using std::views::iota;
 int twice(int x) { return 2 * x; }
+iq::Generator<int> same(iq::Generator<int> range);
 struct Closed { private: int hidden = 1; public: Closed(int); Closed(const Closed&); };
 '''
 CALL = 'void call%d() { %s }\n'
@@ -31,12 +32,15 @@ BYTES = 'an iq::Bytes is no item of a pipeline'
 POINTER = 'must not contain a pointer'
 NAMED = 'a stage is added to a pipeline that is given away by that'
 OWNER = 'must not contain a smart pointer'
+STEP = 'a step cannot be called with the range that the one before'
+RANGE = 'a step returns no range'
 FORWARD = "the stage's input is no output of it"
 
 GOOD = [f'auto p = {START}.map(twice, {{.workers = 2}}).map([](const int& x) {{ return x; }});',
         f'{START}.filter([](int x) {{ return x > 1; }}).for_each([](const int&) {{}});',
         f'auto p = {START}.map([](int x) {{ return x + 0.5; }},'
-        ' {.on_error = iq::forward_input});']
+        ' {.on_error = iq::forward_input});',
+        'for (int x : iq::combine(iota(0), same, iq::chunk(3), iq::flatten)) twice(x);']
 # A pipeline, and what its one error must say.
 BAD = [
     (f'auto p = {START}.map([](std::string x) {{ return x; }}).map(twice).sort();', MAP),
@@ -62,6 +66,9 @@ BAD = [
     (f'auto p = {START}; for (int x : p.filter(twice).map(twice)) (void)x;', NAMED),
     (f'auto p = {START}; p.chain([](iq::Consumer<int>&) {{}}).join();', NAMED),
     (f'auto p = {START}; auto q = p.sort();', NAMED),
+    ('for (auto&& x : iq::combine(iota(0), twice, same)) (void)x;', STEP),
+    ('iq::consume(iq::combine(std::vector{"a"}, same));', STEP),
+    ('iq::consume(iq::combine(iota(0), same, [](auto) { return 1; }, iq::chunk(3)));', RANGE),
 ]
 
 
@@ -100,7 +107,7 @@ def main():
                 wrong += [call, f'  expected: {text}', *('  ' + error for error in errors)]
         good = good.result()
     if not good and not wrong:
-        print(f'{len(BAD)} pipelines are refused in one sentence each')
+        print(f'{len(BAD)} pipelines and chains are refused in one sentence each')
         return 0
     print('must compile:', *good, 'without the one expected error:', *wrong, sep='\n  ')
     return 1

@@ -10,30 +10,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "iq/detail/kept_range.hpp"
 #include "iq/detail/pipeline_queue.hpp"
 #include "iq/detail/pipeline_shape.hpp"
 #include "iq/detail/pipeline_stage.hpp"
 #include "iq/pipeline_options.hpp"
 
 namespace iq::detail {
-
-/// A range of the user's that is referred to. Not std::views::all: older compilers refuse that.
-template <class R>
-class ReferredRange {
- public:
-  explicit ReferredRange(R& range) noexcept : range_(&range) {}
-  auto begin() const { return std::ranges::begin(*range_); }
-  auto end() const { return std::ranges::end(*range_); }
-
- private:
-  R* range_;
-};
-/// How the range of from() is kept: a view and an rvalue by value.
-template <class R>
-using KeptRange =
-    std::conditional_t<std::is_lvalue_reference_v<R> &&
-                           !std::ranges::enable_view<std::remove_cvref_t<R>>,
-                       ReferredRange<std::remove_reference_t<R>>, std::remove_cvref_t<R>>;
 
 /// A range that its process reads, from the first element on, only as fast as the stages take.
 template <class View, class T>
