@@ -14,6 +14,7 @@
 #include "iq/codec.hpp"
 #include "iq/detail/closable_core.hpp"
 #include "iq/detail/deadline.hpp"
+#include "iq/detail/single_pass.hpp"
 #include "iq/error.hpp"
 #include "iq/status.hpp"
 
@@ -43,7 +44,8 @@ class ClosableQueue {
 
  public:
   using value_type = T;  ///< the type of the items
-  class Iterator;
+  /// Single pass; takes an item when it is compared with the end, or read.
+  using Iterator = detail::SinglePassIterator<ClosableQueue>;
 
   /// Errors: BadArgument for a capacity of 0; NoSpace; SystemError.
   /// Units: `bytes` for items that are no plain values, all of them together; also the largest one.
@@ -103,6 +105,9 @@ class ClosableQueue {
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
+  friend Iterator;
+
+  void fetch_next(std::optional<T>& item) { item = get(); }
   Status append(const T& item, std::int64_t deadline) {
     const std::size_t bytes = Payload::size(item);
     std::byte* to = nullptr;
@@ -125,44 +130,6 @@ class ClosableQueue {
   }
 
   std::unique_ptr<detail::ClosableStore> store_;
-};
-
-/// The iterator of a loop over a ClosableQueue. Single pass; it takes an item when it is advanced.
-template <class T>
-class ClosableQueue<T>::Iterator {
- public:
-  using iterator_concept = std::input_iterator_tag;  ///< single pass
-  using value_type = T;                              ///< as the queue's
-  using difference_type = std::ptrdiff_t;            ///< asked for by std::input_iterator
-  using reference = T&;                              ///< what operator*() gives
-
-  /// At the end of no loop in particular.
-  Iterator() noexcept = default;
-  /// Takes over the loop.
-  Iterator(Iterator&&) noexcept = default;
-  /// The same.
-  Iterator& operator=(Iterator&&) noexcept = default;
-
-  /// The item, the iterator's own. Requires: not at the end.
-  reference operator*() const noexcept { return *item_; }
-  /// A member of the item. Requires: not at the end.
-  T* operator->() const noexcept { return &*item_; }
-  /// Takes the next item. Errors: as get().
-  Iterator& operator++() {
-    item_ = queue_->get();
-    return *this;
-  }
-  /// The same, without a copy of where it was.
-  void operator++(int) { ++*this; }
-  /// Whether the queue was closed and empty.
-  friend bool operator==(const Iterator& it, std::default_sentinel_t) noexcept { return !it.item_; }
-
- private:
-  friend class ClosableQueue;
-  explicit Iterator(ClosableQueue& queue) : queue_(&queue) { ++*this; }
-
-  ClosableQueue* queue_ = nullptr;
-  mutable std::optional<T> item_;
 };
 
 }  // namespace iq

@@ -11,6 +11,7 @@
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
 #include "iq/event.hpp"
+#include "iq/generator.hpp"
 #include "iq/inspect.hpp"
 #include "iq/lease.hpp"
 #include "iq/loan.hpp"

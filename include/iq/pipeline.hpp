@@ -17,6 +17,7 @@
 #include "iq/detail/pipeline_reader.hpp"
 #include "iq/detail/pipeline_shape.hpp"
 #include "iq/detail/pipeline_stage.hpp"
+#include "iq/detail/single_pass.hpp"
 #include "iq/error.hpp"
 #include "iq/pipeline_failed.hpp"
 #include "iq/pipeline_options.hpp"
@@ -81,7 +82,8 @@ template <class T>
 class Pipeline : private detail::PipelineBase {
  public:
   using value_type = T;  ///< the type of the results
-  class Iterator;
+  /// Single pass; waits for a result when it is compared with the end, or read.
+  using Iterator = detail::SinglePassIterator<Pipeline>;
 
   /// Takes the pipeline over, running or not. `other` can only be assigned to and destroyed.
   Pipeline(Pipeline&& other) noexcept = default;
@@ -126,6 +128,33 @@ class Pipeline : private detail::PipelineBase {
     }
     return Pipeline<detail::RawResult<F>>(take_plan());
   }
+
+  /// @{
+  /// Refused: a stage behind one changes what the pipeline is, so that the old one must be given
+  /// away: std::move(pipeline).map(f).
+  template <class F>
+  Pipeline<detail::RefusedBy<F>> map(const F&,
+                                     const StageOptions<T, detail::MapResult<F, T>>& = {}) & {
+    detail::refuse_named<F>();
+    return Pipeline<detail::RefusedBy<F>>(plan_);
+  }
+  template <class F>
+  Pipeline<detail::RefusedBy<F>> filter(const F&, const StageOptions<T, T>& = {}) & {
+    detail::refuse_named<F>();
+    return Pipeline<detail::RefusedBy<F>>(plan_);
+  }
+  template <class F>
+  Pipeline<detail::RefusedBy<F>> chain(const F&,
+                                       const ChainOptions<T, detail::RawResult<F>>& = {}) & {
+    detail::refuse_named<F>();
+    return Pipeline<detail::RefusedBy<F>>(plan_);
+  }
+  template <class Less = std::less<>>
+  Pipeline<detail::RefusedBy<Less>> sort(const Less& = {}, const SortOptions<T>& = {}) & {
+    detail::refuse_named<Less>();
+    return Pipeline<detail::RefusedBy<Less>>(plan_);
+  }
+  /// @}
 
   /// Runs the pipeline to its end and calls `function(const T&)` for each result, in the workers.
   /// The call is at least once: a worker that is killed in it has its item done again.
@@ -180,24 +209,27 @@ class Pipeline : private detail::PipelineBase {
     }
   }
 
-  /// Waits for the end, starting it if need be, and drops the results that nobody has read. Returns
-  /// how many. With an output queue of the user's own it must be read meanwhile.
-  /// Errors: PipelineFailed; Interrupted; as start().
+  /// Waits for the end, starting it if need be, and drops the results that nobody has read: they
+  /// cannot be read any more. Returns how many. With an output queue of the user's own it must be
+  /// read meanwhile. Errors: PipelineFailed; Interrupted; as start().
   std::uint64_t join() {
     if (!is_used_) start();
+    is_read_ = true;
     std::uint64_t dropped = 0;
+    std::optional<T> result;
     if (reader_) {
-      while (reader_->next(current_)) ++dropped;
+      while (reader_->next(result)) ++dropped;
     }
     finish_run();
     return dropped;
   }
 
   /// Begins to read the results, starting the pipeline if need be. Once.
-  /// Errors: Closed the second time; std::invalid_argument when they go to a queue; as start().
+  /// Errors: Closed the second time, and after join(); std::invalid_argument when they go to a
+  /// queue; as start().
   Iterator begin() {
     if (!is_used_) start();
-    if (is_read_) throw Closed("the results of a pipeline are read once: build another");
+    if (is_read_) detail::refuse_second_reading();
     is_read_ = true;
     if (!reader_) detail::refuse_to_read();
     return Iterator(*this);
@@ -209,9 +241,13 @@ class Pipeline : private detail::PipelineBase {
   template <class>
   friend class Pipeline;
   friend class PipelineStart;
+  friend Iterator;
 
   explicit Pipeline(detail::PipelinePlan plan) noexcept : PipelineBase(std::move(plan)) {}
 
+  void fetch_next(std::optional<T>& result) {
+    if (!reader_->next(result)) result.reset();
+  }
   template <class Node, class... Args>
   void add(Args&&... args) {
     add_node(std::make_shared<Node>(std::forward<Args>(args)...));
@@ -222,52 +258,7 @@ class Pipeline : private detail::PipelineBase {
   }
 
   std::unique_ptr<detail::ResultReader<T>> reader_;
-  std::optional<T> current_;
   bool is_read_ = false;
-};
-
-/// The iterator of a pipeline's results. Single pass; a reference that it gave is valid until it is
-/// advanced.
-template <class T>
-class Pipeline<T>::Iterator {
- public:
-  using iterator_concept = std::input_iterator_tag;  ///< single pass
-  using value_type = T;                              ///< as the pipeline's
-  using difference_type = std::ptrdiff_t;            ///< asked for by std::input_iterator
-  using reference = T&;                              ///< what operator*() gives
-
-  /// At the end of no pipeline in particular.
-  Iterator() noexcept = default;
-  /// Takes over the place. `other` is at the end.
-  Iterator(Iterator&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
-  /// The same.
-  Iterator& operator=(Iterator&& other) noexcept {
-    owner_ = std::exchange(other.owner_, nullptr);
-    return *this;
-  }
-
-  /// The result, the reader's own: it may be moved from. Requires: not at the end.
-  reference operator*() const noexcept { return *owner_->current_; }
-  /// A member of the result. Requires: as operator*.
-  T* operator->() const noexcept { return &*owner_->current_; }
-  /// Waits for the next result. Errors: PipelineFailed; Interrupted.
-  Iterator& operator++() {
-    Pipeline* owner = std::exchange(owner_, nullptr);
-    if (owner->reader_->next(owner->current_)) owner_ = owner;
-    return *this;
-  }
-  /// The same, without a copy of where it was.
-  void operator++(int) { ++*this; }
-  /// Whether all results were read.
-  friend bool operator==(const Iterator& it, std::default_sentinel_t) noexcept {
-    return it.owner_ == nullptr;
-  }
-
- private:
-  friend class Pipeline;
-  explicit Iterator(Pipeline& owner) : owner_(&owner) { ++*this; }
-
-  Pipeline* owner_ = nullptr;
 };
 
 /// A pipeline that ends with a worker that puts nothing.
@@ -333,16 +324,17 @@ class PipelineStart {
 
   /// The items of a range, lazy or endless. A process of its own reads it, only as fast as the
   /// stages take; the caller's range is not advanced. An lvalue is referred to until the pipeline
-  /// starts, anything else is kept.
+  /// starts, or ends where it runs in threads or the caller; anything else is kept.
   template <std::ranges::input_range R>
-  Pipeline<std::ranges::range_value_t<R>> from(R&& range, const SourceOptions& options = {}) && {
+  Pipeline<detail::SourceItem<std::ranges::range_value_t<R>>> from(
+      R&& range, const SourceOptions& options = {}) && {
     using T = std::ranges::range_value_t<R>;
     if constexpr (detail::check_item<T>()) {
       using Kept = detail::KeptRange<R>;
       plan_.add(
           std::make_shared<detail::RangeNode<Kept, T>>(Kept(std::forward<R>(range)), options));
     }
-    return Pipeline<T>(std::move(plan_));
+    return Pipeline<detail::SourceItem<T>>(std::move(plan_));
   }
 
   /// The items of a queue, until its stream ends. The queue object must outlive the pipeline.

@@ -18,7 +18,7 @@ struct PipelineFailure {
   int worker = 0;    ///< its number within the stage, from 0
   int pid = 0;       ///< its process; this one where workers are threads
   int signal = 0;    ///< 0 unless it was killed
-  std::optional<std::uint64_t> item;  ///< the number in the source of the item that it was at
+  std::optional<std::uint64_t> item;  ///< the number of the item that it was at: see item()
   std::string exception_type;         ///< readable, e.g. "std::runtime_error"; empty without one
   std::string exception_text;         ///< what() of it, cut at 1,024 bytes
 };
@@ -42,8 +42,9 @@ class IQ_API PipelineFailed : public Error {
   int pid() const noexcept { return failure_.pid; }
   /// 0 unless the worker was killed.
   int signal() const noexcept { return failure_.signal; }
-  /// The number in the source of the item that the worker was at, from 0; behind a chain, its place
-  /// in what one worker of the chain has put.
+  /// The number in the source of the item that the worker was at, from 0. Behind a chain, or from a
+  /// user's queue: its place in what one producer has put. Behind an unordered stage and from the
+  /// first `.ordered` one on: its place in that order.
   std::optional<std::uint64_t> item() const noexcept { return failure_.item; }
   /// Readable, e.g. "std::runtime_error"; empty when nothing was thrown.
   const std::string& exception_type() const noexcept { return failure_.exception_type; }

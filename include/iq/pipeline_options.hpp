@@ -53,7 +53,8 @@ class Output {
  public:
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
-  /// Passes `item` on, waiting for room. Errors: as Producer::put().
+  /// Passes `item` on, waiting for room. Errors: TooLarge when they do not fit together; as
+  /// Producer::put().
   void put(T item) { put_(where_, std::move(item)); }
 
   /// Called by the stage.

@@ -63,12 +63,12 @@ struct StepsOptions {
 template <class In, class Out>
 class Steps final {
   using Core = detail::StepsCore<In, Out>;
-  using Result = typename Core::Result;
 
  public:
   using input_type = In;   ///< what is put
   using value_type = Out;  ///< what the last step gives
-  class Iterator;
+  /// Single pass; waits for a result when it is compared with the end, or read.
+  using Iterator = detail::SinglePassIterator<Core>;
   class Results;
   class Running;
 
@@ -182,8 +182,8 @@ class Steps final {
 template <class In, class Out>
 class Steps<In, Out>::Results {
  public:
-  /// Waits for the first one. Errors: PipelineFailed; Interrupted.
-  Iterator begin() { return Iterator(*owner_); }
+  /// The loop over them. Errors, where the next one is asked for: PipelineFailed; Interrupted.
+  Iterator begin() const { return owner_->begin_loop(); }
   /// The end of the results.
   std::default_sentinel_t end() const noexcept { return {}; }
 
@@ -191,49 +191,6 @@ class Steps<In, Out>::Results {
   friend class Steps;
   explicit Results(Core& owner) noexcept : owner_(&owner) {}
   Core* owner_;
-};
-
-/// The iterator of results. Single pass; a reference that it gave is valid until it is advanced.
-template <class In, class Out>
-class Steps<In, Out>::Iterator {
- public:
-  using iterator_concept = std::input_iterator_tag;  ///< single pass
-  using value_type = Result;                         ///< as the table's
-  using difference_type = std::ptrdiff_t;            ///< asked for by std::input_iterator
-  using reference = Result&;                         ///< what operator*() gives
-
-  /// At the end of no results in particular.
-  Iterator() noexcept = default;
-  /// Takes over the place. `other` is at the end.
-  Iterator(Iterator&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
-  /// The same.
-  Iterator& operator=(Iterator&& other) noexcept {
-    owner_ = std::exchange(other.owner_, nullptr);
-    return *this;
-  }
-
-  /// The result, the reader's own: it may be moved from. Requires: not at the end.
-  reference operator*() const noexcept { return *owner_->current(); }
-  /// A member of the result. Requires: as operator*.
-  Result* operator->() const noexcept { return &*owner_->current(); }
-  /// Waits for the next result. Errors: PipelineFailed; Interrupted.
-  Iterator& operator++() {
-    Core* owner = std::exchange(owner_, nullptr);
-    if (owner->next_result(owner->current())) owner_ = owner;
-    return *this;
-  }
-  /// The same, without a copy of where it was.
-  void operator++(int) { ++*this; }
-  /// Whether all results were read.
-  friend bool operator==(const Iterator& it, std::default_sentinel_t) noexcept {
-    return it.owner_ == nullptr;
-  }
-
- private:
-  friend class Results;
-  explicit Iterator(Core& owner) : owner_(&owner) { ++*this; }
-
-  Core* owner_ = nullptr;
 };
 
 /// A table that runs in the background, as long as this lives: see Steps::in_background().

@@ -48,22 +48,27 @@ ItemTimer::~ItemTimer() = default;
 
 void ItemTimer::set(std::int64_t after_ns) noexcept { timer_->set(after_ns); }
 
+// Who waits says so, then looks; who releases or ends writes, then asks whether somebody waits: all
+// of it in one order, so that one of the two sees the other. `changes` is read before the look: a
+// ring behind that ends the sleep.
 bool OrderWindow::await(std::uint64_t number) noexcept {
-  while (number - released.load(std::memory_order_acquire) >= items) {
-    if (ending.load(std::memory_order_relaxed) != 0) return false;
+  if (number - released.load(std::memory_order_acquire) < items) return true;
+  for (;;) {
     const std::uint32_t seen = changes.load(std::memory_order_seq_cst);
     waits.store(1, std::memory_order_seq_cst);
     if (number - released.load(std::memory_order_seq_cst) < items) break;
+    if (ending.load(std::memory_order_seq_cst) != 0) return false;
     futex_wait(changes, seen, kLongestNapNs);
   }
-  if (waits.load(std::memory_order_relaxed) != 0) waits.store(0, std::memory_order_relaxed);
+  waits.store(0, std::memory_order_relaxed);
   return true;
 }
 
+// A quarter at a time: the one that waits is not woken for each item. There is a multiple of the
+// quarter among any `items` numbers, so the one that waits is rung for before all have left.
 void OrderWindow::release(std::uint64_t next) noexcept {
-  // A quarter at a time: the one that waits is not woken for each item.
-  released.store(next, std::memory_order_release);
-  if (next % (items / 4 + 1) != 0 && next + 1 < items) return;
+  if (next % (items / 4 + 1) != 0) return released.store(next, std::memory_order_release);
+  released.store(next, std::memory_order_seq_cst);
   if (waits.load(std::memory_order_seq_cst) == 0) return;
   changes.fetch_add(1, std::memory_order_seq_cst);
   futex_wake(changes, 1);
@@ -80,6 +85,12 @@ void refuse_number(std::uint64_t number, std::uint64_t next, std::uint64_t items
       "a pipeline restores the order of its items: number {} came, {} to {} can. An item was lost "
       "or doubled: this is a fault of the library",
       number, next, next + items - 1));
+}
+
+// What follows from an item that was given up, whose number the conductor tells.
+void refuse_hole(std::uint64_t number) {
+  throw Stopped(fmt::format(
+      "a pipeline restores the order of its items: they ended, number {} did not come", number));
 }
 
 void refuse_second_result() {

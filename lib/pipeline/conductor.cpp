@@ -96,14 +96,21 @@ void Conductor::look_after() {
       is_cancelled_ = true;
       begin_end();
       if (wish == kCancelledAtOnce) crew_->end_now();
-    } else if (seen_.all() == 0 && (failure_ = crew_->first_failure())) {
+    } else if (has_failed()) {
       begin_end();
-    } else if (seen_.all() == 0) {
+    } else {
       look_for_lost();
     }
   } else if (now_ns() >= patience_ends_ns_) {
     crew_->end_now();
   }
+}
+
+// Who was told by a queue that a signal asks for the end has not failed.
+bool Conductor::has_failed() {
+  failure_ = crew_->first_failure();
+  if (failure_ && seen_.all() != 0 && failure_->outcome.is_consequence) failure_.reset();
+  return failure_.has_value();
 }
 
 void Conductor::heed_signals() {
@@ -176,32 +183,18 @@ void Conductor::drain_queues() {
 }
 
 void Conductor::judge() {
-  // The cause may have been reported later than what followed from it.
-  const bool is_known = lost_ || !start_error_type_.empty();
-  if (!is_known && (!failure_ || failure_->outcome.is_consequence)) {
-    failure_ = crew_->first_failure();
-  }
-  // Who was told by a queue that a signal asks for the end has not failed.
-  if (failure_ && seen_.all() != 0 && failure_->outcome.is_consequence) failure_.reset();
-  for (std::size_t i = 0; i < wiring_.stages.size() && !lost_ && !is_ending_; ++i) {
-    const PipeQueue* in = wiring_.stages[i].in.get();
-    if (in == nullptr) continue;
-    const std::uint64_t before = i == 0 ? parked_before_.front() : 0;
-    if (in->stats().parked_total > before && !is_unwanted(i)) lost_ = i;
-  }
+  find_cause();
+  EndRecord& record = board_.head().record;
   if (seen_.all() != 0) {
-    copy_text(interrupted_text(seen_.all(), seen_.interrupts != 0,
-                               failure_ ? failure_text(wiring_, board_, *failure_) : ""),
-              board_.head().record.text);
+    copy_text(interrupted_text(seen_.all(), seen_.interrupts != 0, cause_text()), record.text);
     publish(EndKind::interrupted);
   } else if (is_cancelled_) {
+    copy_text("a pipeline was ended before its results were all read", record.text);
     publish(EndKind::cancelled);
   } else if (!start_error_type_.empty()) {
-    copy_text(
-        fmt::format("a pipeline could not be started: {}: {}", start_error_type_, start_error_),
-        board_.head().record.text);
-    copy_text(start_error_type_, board_.head().record.type);
-    copy_text(start_error_, board_.head().record.exception_text);
+    copy_text(cause_text(), record.text);
+    copy_text(start_error_type_, record.type);
+    copy_text(start_error_, record.exception_text);
     publish(EndKind::failed);
   } else if (failure_) {
     write_failure(*failure_);
@@ -212,6 +205,29 @@ void Conductor::judge() {
   } else {
     publish(EndKind::finished);
   }
+}
+
+// The cause may have been reported later than what followed from it.
+void Conductor::find_cause() {
+  if (lost_ || !start_error_type_.empty()) return;
+  has_failed();
+  for (std::size_t i = 0; i < wiring_.stages.size() && !lost_ && !is_ending_; ++i) {
+    const PipeQueue* in = wiring_.stages[i].in.get();
+    if (in == nullptr) continue;
+    const std::uint64_t before = i == 0 ? parked_before_.front() : 0;
+    if (in->stats().parked_total > before && !is_unwanted(i)) lost_ = i;
+  }
+  if (lost_ && failure_ && failure_->outcome.is_consequence) failure_.reset();
+}
+
+std::string Conductor::cause_text() const {
+  if (!start_error_type_.empty()) {
+    return fmt::format("a pipeline could not be started: {}: {}", start_error_type_, start_error_);
+  }
+  if (failure_) return failure_text(wiring_, board_, *failure_);
+  if (!lost_) return {};
+  const WiredStage& stage = wiring_.stages[*lost_];
+  return lost_text(stage.node->traits, stage.in->parked());
 }
 
 void Conductor::write_failure(const StageFailure& failure) {
@@ -227,7 +243,7 @@ void Conductor::write_failure(const StageFailure& failure) {
   record.item = item.value_or(0);
   copy_text(outcome.exception_type, record.type);
   copy_text(outcome.exception_text, record.exception_text);
-  copy_text(failure_text(wiring_, board_, failure), record.text);
+  copy_text(cause_text(), record.text);
 }
 
 void Conductor::write_lost() {
@@ -237,7 +253,7 @@ void Conductor::write_lost() {
   record.stage = stage.given;
   record.has_item = !items.empty();
   if (!items.empty()) record.item = items.front();
-  copy_text(lost_text(stage.node->traits, items), record.text);
+  copy_text(cause_text(), record.text);
 }
 
 // The last thing. How it ended is written before the end of any stream that a reader could take for
@@ -245,14 +261,13 @@ void Conductor::write_lost() {
 void Conductor::publish(EndKind kind) {
   board_.head().record.kind.store(kind, std::memory_order_release);
   const WiredStage& last = wiring_.stages.back();
-  if (!last.out) return;
+  // The caller asks at the end of its stream; what came out before is there to be read.
+  if (!last.out || !last.out->is_users) return;
+  // After one signal all that was on its way has come out, unless something failed meanwhile.
+  const bool came_out = kind == EndKind::interrupted && !is_ending_ && !failure_ && !lost_;
+  const bool is_whole = kind == EndKind::finished || came_out;
   try {
-    const bool is_whole = kind == EndKind::finished || kind == EndKind::interrupted;
-    if (last.out->is_users) {
-      last.out->let_go(is_whole ? "" : board_.head().record.text.data());
-    } else if (!is_whole) {
-      last.out->stop();
-    }
+    last.out->let_go(is_whole ? "" : board_.head().record.text.data());
   } catch (...) {  // stopped by its user meanwhile: nobody reads it any more
   }
 }

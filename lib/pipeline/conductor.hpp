@@ -29,6 +29,7 @@ class Conductor {
   void start_stages();
   void launch(std::size_t stage);
   void look_after();
+  bool has_failed();
   void heed_signals();
   void look_for_lost();
   bool is_unwanted(std::size_t stage) const noexcept;
@@ -36,6 +37,8 @@ class Conductor {
   void stop_queues() noexcept;
   void drain_queues();
   void judge();
+  void find_cause();
+  std::string cause_text() const;
   void write_failure(const StageFailure& failure);
   void write_lost();
   void publish(EndKind kind);

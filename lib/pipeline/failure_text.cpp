@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "work/worker_failed.hpp"
 
@@ -39,7 +40,13 @@ std::string failure_text(const Wiring& wiring, const PipelineBoard& board,
   std::string text = "a pipeline failed: " + describe(outcome);
   const auto item = item_of(wiring, board, failure);
   if (item) text += fmt::format(", at item {}", *item);
-  if (failure.outcome.end == WorkerEnd::killed || failure.outcome.end == WorkerEnd::exited) {
+  if (outcome.exception_type == "iq::TooLarge") {
+    text += ". In a pipeline: the .capacity and .bytes_per_worker of the stage";
+  }
+  if (outcome.signal == SIGKILL && traits.timeout_ns != 0) {
+    text += fmt::format(". Its .timeout, which kills, is {} ms", traits.timeout_ns / 1'000'000);
+  }
+  if (failure.outcome.end == WorkerEnd::exited) {
     text += traits.has_state
                 ? ". It has a state of its own, which a replacement could not go on with"
                 : fmt::format(". It may be replaced {} times: .restarts", traits.restarts);
@@ -63,17 +70,22 @@ std::string lost_text(const StageTraits& into, const std::vector<std::uint64_t>&
 
 std::string interrupted_text(unsigned signals, bool by_interrupt, const std::string& besides) {
   const char* name = by_interrupt ? "SIGINT" : "SIGTERM";
-  std::string text = signals < 2
-                         ? fmt::format(
-                               "a pipeline was interrupted by a signal ({}): its source was ended, "
-                               "and what was on its way came out",
-                               name)
-                         : fmt::format(
-                               "a pipeline was interrupted by signals ({}): its workers were "
-                               "killed; what was on its way is lost",
-                               name);
-  if (!besides.empty()) text += ". Besides, " + besides;
-  return text;
+  if (signals >= 2) {
+    return fmt::format(
+        "a pipeline was interrupted by signals ({}): its workers were killed; what was on its way "
+        "is lost{}{}",
+        name, besides.empty() ? "" : ". Besides, ", besides);
+  }
+  if (!besides.empty()) {
+    return fmt::format(
+        "a pipeline was interrupted by a signal ({}): its source was ended, and not all that was "
+        "on its way came out: {}",
+        name, besides);
+  }
+  return fmt::format(
+      "a pipeline was interrupted by a signal ({}): its source was ended, and what was on its way "
+      "came out",
+      name);
 }
 
 }  // namespace iq::detail

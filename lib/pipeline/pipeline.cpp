@@ -103,9 +103,9 @@ PipelineRun* PipelineBase::start_run(InlineNext results) {
 void PipelineBase::finish_run() {
   if (run_) run_->finish();
   if (!inline_) return;
-  const std::unique_ptr<InlineSource> source = std::move(inline_);
-  while (source->pull()) {
+  while (inline_->pull()) {
   }
+  inline_.reset();
   if (const std::exception_ptr failure = hooks_->end()) std::rethrow_exception(failure);
 }
 
@@ -117,6 +117,10 @@ bool PipelineBase::has_results() const noexcept {
 void refuse_second_run() {
   throw Closed(
       "a pipeline runs once, and this one was started, or given on, already: build another");
+}
+
+void refuse_second_reading() {
+  throw Closed("the results of a pipeline are read once, or dropped by join(): build another");
 }
 
 void refuse_to_read() {

@@ -49,7 +49,7 @@ class ProcessCrew final : public StageCrew, private WorkerLauncher {
   }
 
   WorkerGroup& group() override { return group_; }
-  void add_thread(int, std::function<void()>) override {}
+  void add_thread(int, std::function<void()>, std::function<void()>) override {}
 
   WorkerGroup group_;
   std::int64_t forced_at_ns_ = INT64_MAX;  // who was killed later was killed by us

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -75,7 +76,11 @@ class RunningPipeline {
     signals.emplace(plan.options.signals);
     if (in_threads()) {
       conductor = std::thread([this] {
-        conduct();
+        try {
+          conduct();
+        } catch (const std::exception& error) {
+          conductor_failure = error.what();
+        }
         conductor_ended.store(true);
       });
     } else {

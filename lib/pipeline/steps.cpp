@@ -22,12 +22,12 @@ namespace iq::detail {
 namespace {
 
 // Never destroyed: exit's handlers and static destructors come in any order.
-struct Waited {
+struct AwaitedTables {
   std::mutex mutex;
   std::vector<StepsBase*> steps;
 };
-Waited& waited() {
-  static Waited* const all = new Waited;
+AwaitedTables& waited() {
+  static AwaitedTables* const all = new AwaitedTables;
   return *all;
 }
 

@@ -1,5 +1,5 @@
-// The stages' workers as threads. Nothing can end a thread but itself: one that is stuck in the
-// user's function keeps the pipeline from ending.
+// The stages' workers as threads. Nothing can end a thread but itself: one that waits at a queue is
+// told to, one that is stuck in the user's function keeps the pipeline from ending.
 #include <algorithm>
 #include <condition_variable>
 #include <list>
@@ -46,14 +46,18 @@ class ThreadCrew final : public StageCrew {
     });
   }
 
-  void end_now() override {}
+  void end_now() override {
+    for (const auto& dismiss : dismissers_) dismiss();
+  }
 
  private:
   class Stage final : public WorkerLauncher {
    public:
     Stage(ThreadCrew& crew, std::size_t stage) : WorkerLauncher(true), crew_(crew), stage_(stage) {}
     WorkerGroup& group() override { throw BadArgument("a crew of threads has no group"); }
-    void add_thread(int worker, std::function<void()> body) override {
+    void add_thread(int worker, std::function<void()> body,
+                    std::function<void()> dismiss) override {
+      crew_.dismissers_.push_back(std::move(dismiss));
       crew_.add(stage_, worker, std::move(body));
     }
 
@@ -105,6 +109,7 @@ class ThreadCrew final : public StageCrew {
   int living_ = 0;
   std::vector<StageFailure> failures_;  // in the order in which they came
   std::list<Stage> stages_;
+  std::vector<std::function<void()>> dismissers_;
   std::vector<std::thread> threads_;
 };
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kLeastWindow = 16;
 constexpr std::size_t kMostAtOnce = 64;
+constexpr std::uint64_t kMostWaiting = std::uint64_t{1} << 32;  // a queue may hold fewer
 
 [[noreturn]] void refuse_stage(const StageTraits& traits, const std::string& why) {
   throw std::invalid_argument(fmt::format("iq::Pipeline: stage \"{}\": {}", traits.name, why));
@@ -29,6 +30,10 @@ void check_ranges(const StageTraits& traits) {
     refuse_stage(traits, fmt::format(".retries is {}: it must be 0 or more", traits.retries));
   if (traits.restarts < 0)
     refuse_stage(traits, fmt::format(".restarts is {}: it must be 0 or more", traits.restarts));
+  if (traits.capacity > kMostWaiting) {
+    refuse_stage(traits, fmt::format(".capacity is {}: it must be {} or less", traits.capacity,
+                                     kMostWaiting));
+  }
   if (traits.timeout_ns < 0) refuse_stage(traits, ".timeout is negative");
   if (traits.max_deliveries < 1 || traits.max_deliveries > 14) {
     refuse_stage(traits,
@@ -68,6 +73,12 @@ void check_ends(const PipelinePlan& plan) {
     }
     if (plan.options.run_in != RunIn::processes && node.traits.timeout_ns != 0) {
       refuse_stage(node.traits, ".timeout needs processes: a thread cannot be killed");
+    }
+    if (plan.options.run_in == RunIn::threads && node.traits.shares_state &&
+        node.traits.workers > 1) {
+      refuse_stage(node.traits,
+                   "its function has a state and cannot be copied, so that its threads would "
+                   "change one state together: give it one worker, or processes");
     }
   }
 }

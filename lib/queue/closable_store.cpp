@@ -38,15 +38,18 @@ struct Place {
 /// What one side waits for.
 struct Bell {
   std::atomic<std::uint32_t> rings{0};
-  std::atomic<std::uint32_t> is_awaited{0};
+  std::atomic<std::uint32_t> arrivals{0};  // 0: nobody waits
 
-  // Behind the unlock, so that who wakes finds the lock free. Who has set the word since and does
-  // not sleep yet finds that it rang.
+  // Behind the unlock, so that who wakes finds the lock free. The word stays while it is rung:
+  // another ring meanwhile is for another sleeper. Who has come since makes the exchange fail; who
+  // had come and does not sleep yet finds that it rang.
   void ring(int sleepers) noexcept {
-    if (is_awaited.load(std::memory_order_seq_cst) == 0) return;
-    is_awaited.store(0, std::memory_order_seq_cst);
+    std::uint32_t seen = arrivals.load(std::memory_order_seq_cst);
+    if (seen == 0) return;
     rings.fetch_add(1, std::memory_order_seq_cst);
-    if (futex_wake(rings, sleepers) != 0) is_awaited.store(1, std::memory_order_seq_cst);
+    if (futex_wake(rings, sleepers) == 0) {
+      arrivals.compare_exchange_strong(seen, 0, std::memory_order_seq_cst);
+    }
   }
 };
 
@@ -129,7 +132,7 @@ bool wait_for(RobustLock& lock, Bell& bell, DeadlineNs deadline_ns, Look look) {
   }
   if (!is_there) {
     const std::uint32_t seen = bell.rings.load(std::memory_order_seq_cst);
-    bell.is_awaited.store(1, std::memory_order_seq_cst);
+    bell.arrivals.fetch_add(1, std::memory_order_seq_cst);
     if (!look()) futex_wait(bell.rings, seen, std::min(left_ns, kLongestSleepNs));
   }
   lock.lock();
@@ -234,9 +237,11 @@ bool ClosableStore::is_closed() const noexcept {
   return shared().closed.load(std::memory_order_acquire) != 0;
 }
 
+// What is put while it looks would count, what is taken would not.
 std::uint64_t ClosableStore::size() const noexcept {
   const std::uint64_t head = shared().head.load(std::memory_order_acquire);
-  return shared().tail.load(std::memory_order_acquire) - head;
+  const std::uint64_t tail = shared().tail.load(std::memory_order_acquire);
+  return std::min(tail - head, own_->capacity);
 }
 
 std::uint64_t ClosableStore::capacity() const noexcept { return own_->capacity; }

@@ -150,6 +150,8 @@ ConsumerHandle EndpointTransfer::dup(ConsumerCore& core) {
 }
 
 void EndpointTransfer::go_on(ProducerCore& core) noexcept { ring_of(core).go_on(); }
+void EndpointTransfer::dismiss(ProducerCore& core) noexcept { ring_of(core).dismiss(); }
+void EndpointTransfer::dismiss(ConsumerCore& core) noexcept { ring_of(core).dismiss(); }
 
 template <class Core>
 void EndpointTransfer::keep(Core& core) {

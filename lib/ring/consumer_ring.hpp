@@ -36,6 +36,8 @@ class ConsumerRing final : public ConsumerCore {
   /// Whether a relay of this process uses it.
   bool is_relaying() const noexcept { return relaying_; }
   void set_relaying(bool is) noexcept { relaying_ = is; }
+  /// From any thread: it waits no longer, as if its queue was stopped.
+  void dismiss() noexcept { dismissed_.store(true, std::memory_order_relaxed); }
   std::uint32_t tag() const noexcept { return attachment_.index() + 1; }
 
   /// In the former owner, once a child has adopted the endpoint: this object is closed, it lives
@@ -145,6 +147,7 @@ class ConsumerRing final : public ConsumerCore {
   Position blamed_ = kAll;
   bool ended_ = false;
   bool relaying_ = false;
+  std::atomic<bool> dismissed_{false};  ///< read before each sleep
   /// One for the user of this object, one per explicit lease; those end in any thread.
   std::atomic<std::uint32_t> holds_{1};
   bool wake_owed_ = false;  ///< a waker chose us; passed on if we leave without taking

@@ -96,7 +96,7 @@ Stats count_figures(const Segment& segment) {
   stats.redelivered = control.redelivered.load(std::memory_order_relaxed);
   stats.repaired = control.repaired.load(std::memory_order_relaxed);
   stats.taken_over = control.taken_over.load(std::memory_order_relaxed);
-  stats.parked_total = control.parked_total.load(std::memory_order_relaxed);
+  stats.parked_total = control.parked_total.load(std::memory_order_acquire);  // P15
   stats.corrupt = control.corrupt.load(std::memory_order_relaxed);
   stats.producers = count_registered(segment, Role::producer);
   stats.consumers = count_registered(segment, Role::consumer);

@@ -46,6 +46,7 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
     const std::int64_t now = now_ns();
     if (look_behind(now)) return start_batch();
     if (now >= deadline) return pass_wake_on(Status::timeout);
+    if (dismissed_.load(std::memory_order_relaxed)) return pass_wake_on(Status::stopped);
     if (deadline == kForever && has_one_thread()) require_others();
     slept_out = sleep_once(deadline, now, round, hopeless >= 4 * kRoundsOfHope);
   }

@@ -187,7 +187,7 @@ void park(Segment& segment, const LaneView& lane, Position position, std::uint32
                                         moved ? StampState::done : StampState::parked),
                              std::memory_order_release);
   IQ_KILL_POINT(park_after_origin);
-  segment.control().parked_total.fetch_add(1, std::memory_order_relaxed);
+  segment.control().parked_total.fetch_add(1, std::memory_order_release);  // P15
   note_event({.kind = EventKind::parked,
               .in_place = !moved,
               .deliveries = deliveries,

@@ -1,6 +1,7 @@
 // The producer's side of the ring: its lane, room in it, the end.
 #pragma once
 
+#include <atomic>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +37,8 @@ class ProducerRing final : public ProducerCore {
     relaying_ = is;
     if (!closed_) begin_run();
   }
+  /// From any thread: it waits no longer, as if its queue was stopped.
+  void dismiss() noexcept { dismissed_.store(true, std::memory_order_relaxed); }
   /// Where the lane's tail stands once what is staged is published.
   Position staged_tail() const noexcept { return tail_ + staged_; }
   Segment& segment() const noexcept { return attachment_.segment(); }
@@ -82,7 +85,8 @@ class ProducerRing final : public ProducerCore {
   Position stuck_at_ = UINT64_MAX;
   std::int64_t stuck_since_ns_ = 0;
   bool relaying_ = false;
-  bool told_to_end_ = false;  ///< a put was refused because the queue is drained
+  std::atomic<bool> dismissed_{false};  ///< read before each sleep
+  bool told_to_end_ = false;            ///< a put was refused because the queue is drained
 };
 
 /// Gathers what is unwound in this thread while it stands, to fail with the exception's text.

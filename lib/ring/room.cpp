@@ -97,7 +97,7 @@ bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept
 // T42: a queue that is drained takes no more, but from those who work between two queues.
 Status ProducerRing::refusal() noexcept {
   const std::uint32_t flags = control_->flags.load(std::memory_order_relaxed);
-  if ((flags & kStopped) != 0) return Status::stopped;
+  if ((flags & kStopped) != 0 || dismissed_.load(std::memory_order_relaxed)) return Status::stopped;
   if ((flags & kDraining) == 0) return Status::ok;
   if (segment().extra(attachment_.index()).goes_on.load(std::memory_order_relaxed) != 0) {
     return Status::ok;

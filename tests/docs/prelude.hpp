@@ -64,6 +64,9 @@ extern const Job job;
 extern const std::string argument, name;
 extern const int age;
 extern const std::size_t n;
+extern std::vector<User> users;
+iq::Generator<User> only_active(iq::Generator<User> users);
+iq::Generator<std::vector<User>> send(iq::Generator<std::vector<User>> chunks);
 void fill(std::span<std::byte> bytes);
 void function(iq::Consumer<Job> in, iq::Producer<Job> out, const std::string& argument);
 template <class T>

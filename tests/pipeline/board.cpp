@@ -38,6 +38,16 @@ TEST_CASE("OrderWindow: nobody waits in a pipeline that is being ended") {
   CHECK(child.wait().ok());
 }
 
+TEST_CASE("OrderWindow: the one that waits is rung for once in a quarter of the window") {
+  const PipelineBoard board(1, 1);
+  OrderWindow& window = board.window(0);
+  window.items = 64;
+  window.waits.store(1);
+  for (std::uint64_t next = 1; next <= 170; ++next) window.release(next);
+  CHECK(window.changes.load() == 10);
+  CHECK(window.released.load() == 170);
+}
+
 TEST_CASE("OrderRestorer: any order within the window comes out in order, without the gaps") {
   using Item = iq::detail::Wire<int, true>;
   const PipelineBoard board(1, 1);
@@ -55,6 +65,9 @@ TEST_CASE("OrderRestorer: any order within the window comes out in order, withou
   CHECK(item == 20);
   CHECK_FALSE(order.next(item));
   CHECK(window.released.load() == 3);
+  CHECK_NOTHROW(order.require_empty());
+  order.add(Item::make(4, 40));
+  CHECK_THROWS_AS(order.require_empty(), iq::Stopped);  // 3 did not come
   CHECK_THROWS_AS(order.add(Item::make(11, 1)), iq::Corrupt);
   CHECK_THROWS_AS(order.add(Item::make(2, 1)), iq::Corrupt);
 }

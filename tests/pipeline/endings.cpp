@@ -127,6 +127,66 @@ TEST_CASE("signals: the first ends the source, what is on its way comes out; the
   CHECK(read <= *pulled);
 }
 
+TEST_CASE("signals: what fails while the rest comes out ends it, also where others wait for it") {
+  enum class End { throws, dies };
+  auto interrupted = iqtest::shared_counter();
+  const auto run = [&interrupted](End end) {
+    iq::IterableQueue<int> queue({.capacity = 8192});
+    iq::Producer<int> producer = queue.get_producer();
+    for (int i = 0; i < 5000; ++i) producer.put(i);  // more than an order's window
+    producer.close();
+    queue.close();
+    const auto fail_at_five = [&interrupted, end](int x) {
+      if (x != 5) return x;
+      iqtest::require(iqtest::wait_until([&] { return *interrupted != 0; }), "interrupted");
+      if (end == End::dies) ::raise(SIGKILL);
+      throw std::runtime_error("five");
+    };
+    int read = 0;
+    for (const int x :
+         iq::pipeline().from(queue).map(fail_at_five, {.workers = 8, .ordered = true})) {
+      CHECK(x == read++);
+      if (read != 2) continue;
+      ::kill(::getpid(), SIGINT);
+      ++*interrupted;
+    }
+  };
+  for (const End end : {End::throws, End::dies}) {
+    *interrupted = 0;
+    const auto begun = std::chrono::steady_clock::now();
+    std::string text;
+    try {
+      run(end);
+    } catch (const iq::Interrupted& told) {
+      text = told.what();
+    }
+    CAPTURE(text);
+    CHECK(text.find("not all that was on its way came out") != std::string::npos);
+    CHECK(text.find(end == End::throws ? "std::runtime_error: five" : "1 item (5) killed") !=
+          std::string::npos);
+    CHECK(Seconds(std::chrono::steady_clock::now() - begun).count() < 5.0);
+  }
+}
+
+TEST_CASE("signals: one that a terminal sends to all is a request to this process only") {
+  iqtest::Shared<std::array<std::atomic<int>, 2>> figures;  // read, whether it was Interrupted
+  auto child = iqtest::spawn([&figures] {
+    iqtest::require(::setpgid(0, 0) == 0, "a process group of its own");
+    try {
+      for (const int x : iq::pipeline().from(iota(0)).map(twice, {.workers = 3, .ordered = true})) {
+        iqtest::require(x == 2 * (*figures)[0]++, "in order, without a hole");
+        if (x == 200) ::kill(0, SIGINT);
+      }
+    } catch (const iq::Interrupted& told) {
+      const std::string text = told.what();
+      (*figures)[1] = text.ends_with("what was on its way came out") ? 1 : 2;
+    }
+  });
+  CHECK(child.wait().ok());
+  CHECK((*figures)[0] > 100);
+  CHECK((*figures)[1] == 1);
+}
+
 TEST_CASE("signals: the second kills what is stuck, whatever the reader does") {
   auto busy = iqtest::shared_counter();
   const auto run = [&] {
@@ -150,6 +210,33 @@ TEST_CASE("signals: the second kills what is stuck, whatever the reader does") {
   CHECK_THROWS_AS(run(), iq::Interrupted);
   killer.join();
   CHECK(Seconds(std::chrono::steady_clock::now() - begun).count() < 5.0);
+}
+
+TEST_CASE("signals: a stream into a queue of the user's does not look whole when it is not") {
+  auto busy = iqtest::shared_counter();
+  iq::IterableQueue<int> queue({.capacity = 1024});
+  iq::Consumer<int> results = queue.get_consumer();
+  auto pipeline = iq::pipeline()
+                      .from(iota(0))
+                      .map([&busy](int x) {
+                        if (x == 3) {
+                          ++*busy;
+                          ::sleep(60);
+                        }
+                        return x;
+                      })
+                      .map(twice, {.out = &queue});
+  pipeline.start();
+  CHECK(iqtest::wait_until([&] { return *busy == 1; }));
+  ::kill(::getpid(), SIGINT);
+  ::kill(::getpid(), SIGTERM);
+  CHECK_THROWS_AS(pipeline.join(), iq::Interrupted);
+  int read = 0;
+  const auto read_all = [&] {
+    while (const auto x = results.get()) CHECK(*x == 2 * read++);
+  };
+  CHECK_THROWS_AS(read_all(), iq::Error);
+  CHECK(read <= 3);
 }
 
 TEST_CASE("many: one after another they leave no descriptor, process, file or memory") {

@@ -36,6 +36,18 @@ iq::PipelineFailed failure_of(Run run) {
   throw std::runtime_error("the pipeline found nothing wrong");
 }
 
+pid_t parent_of(pid_t pid) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  std::FILE* file = std::fopen(path, "r");
+  int parent = 0;
+  if (file != nullptr) {
+    CHECK(std::fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1);
+    std::fclose(file);
+  }
+  return parent;
+}
+
 }  // namespace
 
 TEST_CASE("PipelineFailed: an exception of a map: its type, text, stage, worker, pid and item") {
@@ -266,19 +278,32 @@ TEST_CASE("killed: an item that kills each worker is given up, and the end says 
   }
 }
 
+TEST_CASE("killed: what came out beside a given up item is read, also after the end") {
+  auto known = iqtest::shared_counter();
+  int read = 0;
+  const auto failed = failure_of([&] {
+    auto results = iq::pipeline()
+                       .from(iota(0, 100))
+                       .map(
+                           [&known](int x) {
+                             if (x == 42) ::raise(SIGKILL);
+                             if (x == 99) iqtest::wait_until([&] { return *known != 0; });
+                             return std::pair(x, ::getppid());
+                           },
+                           {.capacity = 100, .max_deliveries = 1});
+    for (const auto& [x, supervisor] : results) {
+      if (read++ != 0) continue;
+      const pid_t conductor = parent_of(supervisor);
+      ++*known;
+      CHECK(iqtest::wait_until([&] { return iqtest::has_ended(conductor); }));
+    }
+  });
+  CHECK(failed.item() == 42U);
+  CHECK(read == 99);
+}
+
 TEST_CASE("killed: the conductor's death ends everything, and is told") {
   auto results = iq::pipeline().from(iota(0)).map([](int x) { return std::pair(x, ::getppid()); });
-  const auto parent_of = [](pid_t pid) {
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    std::FILE* file = std::fopen(path, "r");
-    int parent = 0;
-    if (file != nullptr) {
-      CHECK(std::fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1);
-      std::fclose(file);
-    }
-    return parent;
-  };
   const auto failed = failure_of([&] {
     bool killed = false;
     for (const auto& [x, supervisor] : results) {

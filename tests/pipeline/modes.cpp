@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <ranges>
 #include <set>
 #include <stdexcept>
@@ -105,6 +106,50 @@ TEST_CASE("threads: a reader that stops in the middle ends all threads") {
     if (++count == 10) break;
   }
   CHECK(count == 10);
+}
+
+TEST_CASE("threads: what waits at a queue of the user's ends with the pipeline, not the queue") {
+  iq::IterableQueue<int> queue({.capacity = 4});
+  const auto begun = std::chrono::steady_clock::now();
+  SUBCASE("for items: map, ordered, a raw worker, fold") {
+    iq::Producer<int> producer = queue.get_producer();
+    producer.put(1);
+    {
+      auto doubled = iq::pipeline(iq::threads).from(queue).map(twice, {.workers = 3});
+      CHECK(*doubled.begin() == 2);
+    }
+    {
+      auto ordered = iq::pipeline(iq::threads).from(queue).map(twice, {.ordered = true});
+      ordered.start();
+      producer.put(2);
+      CHECK(*ordered.begin() == 4);
+    }
+    {
+      auto raw = iq::pipeline(iq::threads)
+                     .from(queue)
+                     .chain([](iq::Consumer<int>& in, iq::Producer<int>& out) {
+                       for (const int x : in) out.put(x);
+                     })
+                     .sort();
+      raw.start();
+    }
+    producer.put(3);
+    CHECK(queue.get_consumer().get() == 3);
+  }
+  SUBCASE("for room") {
+    iq::Consumer<int> consumer = queue.get_consumer();
+    {
+      auto endless = iq::pipeline(iq::threads).from(iota(0)).map(twice, {.out = &queue});
+      endless.start();
+      CHECK(consumer.get() == 0);
+    }
+    const auto read_all = [&consumer] {
+      while (consumer.get()) {
+      }
+    };
+    CHECK_THROWS_AS(read_all(), iq::ProducerFailed);
+  }
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));
 }
 
 // ---- inline ----

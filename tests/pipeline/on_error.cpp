@@ -89,6 +89,21 @@ TEST_CASE("on_error: an ordered stage keeps the order without the dropped; one r
   }
 }
 
+TEST_CASE("on_error: more than the stage may hold is refused, in the words of a stage") {
+  const auto put_many = [](const int& item, const std::exception_ptr&, iq::Output<int>& out) {
+    for (int i = 0; i < 1000; ++i) out.put(item);
+  };
+  CHECK(results_with(Choice{.capacity = 2000, .on_error = put_many}).size() == 50 * 1001);
+  try {
+    results_with(Choice{.on_error = put_many});
+    FAIL("they fit");
+  } catch (const iq::PipelineFailed& failed) {
+    CHECK(failed.exception_type() == "iq::TooLarge");
+    CHECK(std::string(failed.what()).find("the .capacity and .bytes_per_worker of the stage") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("on_error: filter and for_each have it too") {
   auto kept = iqtest::shared_counter();
   auto told = iqtest::shared_counter();
@@ -166,6 +181,16 @@ TEST_CASE("timeout: an item that is stuck each time is given up; waiting for roo
   } catch (const iq::PipelineFailed& failed) {
     CHECK(failed.item() == 7U);
     CHECK(failed.exception_type().empty());
+  }
+  try {
+    iq::pipeline()
+        .from(iota(0, 20))
+        .for_each([](int) { ::sleep(60); },
+                  {.restarts = 0, .timeout = std::chrono::milliseconds(50)});
+    FAIL("it came through");
+  } catch (const iq::PipelineFailed& failed) {
+    CHECK(std::string(failed.what()).find("Its .timeout, which kills, is 50 ms") !=
+          std::string::npos);
   }
   int count = 0;
   for ([[maybe_unused]] const int x :

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <memory>
 #include <ranges>
 #include <stdexcept>
@@ -47,6 +48,7 @@ TEST_CASE("options: what is out of range or does not fit is refused while it is 
   CHECK(has(map_with({.name = "x", .retries = -1}), "\"x\": .retries is -1"));
   CHECK(has(map_with({.restarts = -1}), ".restarts is -1"));
   CHECK(has(map_with({.timeout = std::chrono::seconds(-1)}), ".timeout is negative"));
+  CHECK(has(map_with({.capacity = SIZE_MAX}), ".capacity is 18446744073709551615"));
   CHECK(has(map_with({.max_deliveries = 15}), ".max_deliveries is 15"));
   CHECK(has(map_with({.restarts = 1, .stateful = true}), "leave .restarts out"));
   CHECK(has(map_with({.capacity = 3, .out = &queue}), "both .out and .capacity"));
@@ -71,6 +73,19 @@ TEST_CASE("options: what does not fit together is refused before anything is sta
                   .join();
             }),
             ".timeout needs processes"));
+  const auto count_in = [](iq::RunIn where, int workers) {
+    return refusal_of([&] {
+      iq::pipeline(where)
+          .from(iota(0, 9))
+          .map([sum = std::make_unique<int>(0),
+                calls = 0](int x) mutable { return x + *sum + ++calls; },
+               {.workers = workers})
+          .join();
+    });
+  };
+  CHECK(has(count_in(iq::threads, 2), "cannot be copied"));
+  CHECK(count_in(iq::threads, 1) == "nothing");
+  CHECK(count_in(iq::RunIn::processes, 2) == "nothing");
   CHECK(has(refusal_of([&] {
               auto p = iq::pipeline().from(iota(0, 3)).map(twice, {.out = &queue});
               for ([[maybe_unused]] const int x : p) {

@@ -160,6 +160,10 @@ std::size_t write(iq::Loan<Sample>& loan, iq::Loan<iq::Bytes> blob) {
 
 static_assert(iq::Options{.capacity = 64}.max_deliveries == 3);
 
+#elif IQ_USES_chunk || IQ_USES_generator
+
+#include "uses_generators.hpp"
+
 #elif IQ_USES_closable_queue || IQ_USES_pipeline || IQ_USES_pipeline_failed || \
     IQ_USES_pipeline_options
 

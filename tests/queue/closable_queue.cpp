@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <thread>
 #include <vector>
@@ -99,6 +100,17 @@ TEST_CASE("ClosableQueue: a loop takes what there is until it is closed and empt
   CHECK(child.wait().ok());
 }
 
+TEST_CASE("ClosableQueue: a loop that takes n items swallows no other, nor waits for it") {
+  iq::ClosableQueue<int> queue{8};
+  for (int i = 0; i < 5; ++i) queue.put(i);
+  int expected = 0;
+  for (const int x : queue | std::views::take(2)) CHECK(x == expected++);
+  for (const int x : queue | std::views::take(3)) CHECK(x == expected++);
+  CHECK(expected == 5);
+  queue.close();
+  for ([[maybe_unused]] const int x : queue) FAIL("an item out of nowhere");
+}
+
 TEST_CASE("ClosableQueue: close lets go of all who wait in get") {
   iq::ClosableQueue<int> queue{4};
   auto waiting = iqtest::shared_counter();
@@ -144,6 +156,37 @@ TEST_CASE("ClosableQueue: a put that waits at the close is delivered or throws, 
       CHECK(((*outcome)[i] == 1 || (*outcome)[i] == 2));
       CHECK(seen[i] == ((*outcome)[i] == 1 ? 1 : 0));
     }
+  }
+}
+
+TEST_CASE("ClosableQueue: a crowd, one put or get each, and a close: every put is got or left") {
+  iqtest::limit_seconds(60);
+  constexpr int kCrowd = 50;
+  for (int round = 0; round < 100; ++round) {
+    iq::ClosableQueue<int> queue{static_cast<std::uint64_t>(1 + round % 3)};
+    std::atomic<int> put{0};
+    std::atomic<int> refused{0};
+    std::atomic<int> got{0};
+    std::atomic<int> ended{0};
+    std::vector<std::thread> crowd;
+    for (int i = 0; i < kCrowd; ++i) {
+      crowd.emplace_back([&] {
+        try {
+          queue.put(1);
+          ++put;
+        } catch (const iq::Closed&) {
+          ++refused;
+        }
+      });
+      crowd.emplace_back([&] { ++(queue.get() ? got : ended); });
+      if (i == round / 2) crowd.emplace_back([&] { queue.close(); });
+    }
+    for (std::thread& one : crowd) one.join();
+    int left = 0;
+    while (queue.get()) ++left;
+    CHECK(put + refused == kCrowd);
+    CHECK(got + ended == kCrowd);
+    CHECK(put == got + left);
   }
 }
 

@@ -27,7 +27,9 @@ HEADER_FLOORS = [
     (r'iq/worker_\w+\.hpp|iq/detail/worker_\w+\.hpp', 'work'),
     (r'iq/(detail/)?(batch|task)(_\w+)?\.hpp', 'batch'),
     (r'iq/iq\.hpp', 'all'),
-    (r'iq/\w+\.hpp|iq/detail/(queue|endpoint|consumer_iterator|closable)_?\w*\.hpp', 'queue'),
+    (r'iq/\w+\.hpp|iq/detail/(queue|endpoint|consumer_iterator|closable|single_pass)_?\w*\.hpp',
+     'queue'),
+    (r'iq/detail/(generator_\w+|kept_range)\.hpp', 'queue'),
 ]
 
 # What only lib/sys may include; lib/work besides what forking, signalling and reporting need.

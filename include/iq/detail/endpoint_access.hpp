@@ -92,6 +92,13 @@ struct EndpointAccess {
       if (const auto core = weak.lock()) core->close(Leave::give_back);
     };
   }
+  /// Lets whoever waits with it go, from another thread; nothing once it is gone.
+  template <class Endpoint>
+  static std::function<void()> dismisser(Endpoint& endpoint) {
+    return [weak = std::weak_ptr(endpoint.core_)] {
+      if (const auto core = weak.lock()) EndpointTransfer::dismiss(*core);
+    };
+  }
   /// Closes the queue, also when its object is gone by then.
   template <class T>
   static std::function<void()> closer(IterableQueue<T>& queue) {

@@ -152,6 +152,7 @@ struct StageTraits {
   std::int64_t idle_after_ns = 1'000'000'000;  ///< of waiting; then the function's idle() is called
   bool ordered = false;
   bool has_state = false;
+  bool shares_state = false;    ///< and cannot be copied: threads would have one state together
   bool is_raw = false;          ///< the function has the endpoints itself
   bool reads_numbers = false;   ///< its input may be numbered
   bool writes_numbers = false;  ///< its output may be numbered
@@ -215,8 +216,9 @@ class IQ_API WorkerLauncher {
   bool in_threads() const noexcept { return in_threads_; }
   /// The group of the stages' processes. Requires: !in_threads().
   virtual WorkerGroup& group() = 0;
-  /// Starts a thread. Requires: in_threads().
-  virtual void add_thread(int worker, std::function<void()> body) = 0;
+  /// Starts a thread, which `dismiss` lets go from where it waits. Requires: in_threads().
+  virtual void add_thread(int worker, std::function<void()> body,
+                          std::function<void()> dismiss) = 0;
 
  protected:
   explicit WorkerLauncher(bool in_threads) noexcept : in_threads_(in_threads) {}
@@ -284,6 +286,8 @@ class IQ_API PipelineRun {
 
 /// Refuses what was run already. Errors: Closed.
 [[noreturn]] IQ_API void refuse_second_run();
+/// Refuses to read results that were read, or dropped. Errors: Closed.
+[[noreturn]] IQ_API void refuse_second_reading();
 /// Refuses to read results that go to a user's queue. Errors: std::invalid_argument.
 [[noreturn]] IQ_API void refuse_to_read();
 

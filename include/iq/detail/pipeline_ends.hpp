@@ -10,30 +10,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "iq/detail/kept_range.hpp"
 #include "iq/detail/pipeline_queue.hpp"
 #include "iq/detail/pipeline_shape.hpp"
 #include "iq/detail/pipeline_stage.hpp"
 #include "iq/pipeline_options.hpp"
 
 namespace iq::detail {
-
-/// A range of the user's that is referred to. Not std::views::all: older compilers refuse that.
-template <class R>
-class ReferredRange {
- public:
-  explicit ReferredRange(R& range) noexcept : range_(&range) {}
-  auto begin() const { return std::ranges::begin(*range_); }
-  auto end() const { return std::ranges::end(*range_); }
-
- private:
-  R* range_;
-};
-/// How the range of from() is kept: a view and an rvalue by value.
-template <class R>
-using KeptRange =
-    std::conditional_t<std::is_lvalue_reference_v<R> &&
-                           !std::ranges::enable_view<std::remove_cvref_t<R>>,
-                       ReferredRange<std::remove_reference_t<R>>, std::remove_cvref_t<R>>;
 
 /// A range that its process reads, from the first element on, only as fast as the stages take.
 template <class View, class T>
@@ -85,7 +68,6 @@ class RangeNode final : public PipeNode {
         return;
       }
       line.begin(++number);
-      line.finish();
     }
   }
 
@@ -151,8 +133,14 @@ class ChainNode final : public PipeNode {
   template <class... Endpoint>
   void launch_as(const StagePlace& place, EndOf<Endpoint>... ends) {
     const auto body = [this, place](Endpoint&... mine, int worker) {
-      with_own_copy(function_, place.launcher->in_threads(),
-                    [&](F& function) { call(function, worker, mine...); });
+      try {
+        with_own_copy(function_, place.launcher->in_threads(),
+                      [&](F& function) { call(function, worker, mine...); });
+      } catch (const NoConsumers&) {
+        // Who reads has left in order, and so does this stage; else it is a queue of the user's.
+        if (place.out == nullptr || place.out->stats().consumers != 0) throw;
+        place.lines[worker].is_unwanted.store(1, std::memory_order_seq_cst);
+      }
     };
     launch_workers<Endpoint...>(place, traits, body, ends...);
   }

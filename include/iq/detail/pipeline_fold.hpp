@@ -31,7 +31,6 @@ void for_each_item(WorkerLine& line, Consumer<WireIn>& in, Use use) {
       line.begin(place_in_lane(in.item_id()));
       use(wire);
     }
-    line.finish();
   }
   line.item.store(0, std::memory_order_relaxed);
 }
@@ -56,6 +55,7 @@ class FoldNode final : public PipeNode {
     traits.workers = options.workers;
     traits.bytes_per_worker = options.bytes_per_worker;
     traits.has_state = true;
+    traits.shares_state = !std::copy_constructible<F> && !std::invocable<const F&, Acc, const T&>;
     traits.reads_numbers = true;
     if (traits.workers <= 1) return;
     const bool is_neutral_there = std::default_initializable<Acc>;

@@ -62,19 +62,19 @@ class InlineSource {
   InlineSource(const InlineSource&) = delete;
   InlineSource& operator=(const InlineSource&) = delete;
   virtual ~InlineSource() = default;
-  /// Sends one item through all stages, or tells them that there is none: false, from then on, and
-  /// after an exception.
+  /// Sends one item through all stages, or tells them that there is none: false, from then on. What
+  /// it throws it throws from then on.
   bool pull() {
+    if (failure_) std::rethrow_exception(failure_);
     if (is_over_) return false;
-    is_over_ = true;
-    bool is_more = false;
     try {
-      is_more = pull_one();
-    } catch (const InlineEnough&) {
+      is_over_ = !send_one();
+      if (is_over_) next_->end();
+    } catch (...) {
+      failure_ = std::current_exception();
+      throw;
     }
-    if (!is_more) next_->end();
-    is_over_ = !is_more;
-    return is_more;
+    return !is_over_;
   }
 
  protected:
@@ -86,10 +86,18 @@ class InlineSource {
 
  private:
   virtual bool pull_one() = 0;
+  bool send_one() {
+    try {
+      return pull_one();
+    } catch (const InlineEnough&) {
+      return false;
+    }
+  }
 
   InlineNext next_;
   std::uint64_t number_ = 0;
   bool is_over_ = false;
+  std::exception_ptr failure_;
 };
 
 /// A stage that is a function of an item: `work(item, number)` puts what becomes of it.
@@ -271,11 +279,20 @@ class RawThread {
   }
   auto& input() { return to_worker_.out; }
   auto& output() { return to_reader_.in; }
+  /// Its results are wanted no more.
+  void leave() {
+    has_left_ = true;
+    output().close();
+  }
   /// Waits for the end and throws what it threw.
   void join() {
     if (!thread_.joinable()) return;
     thread_.join();
-    if (error_) std::rethrow_exception(error_);
+    try {
+      if (error_) std::rethrow_exception(error_);
+    } catch (const NoConsumers&) {
+      if (!has_left_) throw;
+    }
   }
   static constexpr std::chrono::milliseconds kTurn{1};
 
@@ -288,6 +305,7 @@ class RawThread {
   InlineQueue<In> to_worker_;
   InlineQueue<Out> to_reader_;
   std::exception_ptr error_;
+  bool has_left_ = false;
   std::thread thread_;
 };
 
@@ -306,7 +324,11 @@ class InlineChain final : public InlineSink<In> {
   void end() override {
     thread_.input().close();
     if constexpr (!std::is_void_v<Out>) {
-      while (std::optional<Out> item = thread_.output().get()) pass_on(*std::move(item));
+      try {
+        while (std::optional<Out> item = thread_.output().get()) pass_on(*std::move(item));
+      } catch (const InlineEnough&) {
+        thread_.leave();
+      }
     }
     try {
       thread_.join();

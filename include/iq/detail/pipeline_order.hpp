@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "iq/detail/pipeline_core.hpp"
 #include "iq/detail/pipeline_queue.hpp"
@@ -18,6 +18,9 @@ namespace iq::detail {
 /// Refuses a number outside the window: the stages before have lost or doubled one.
 [[noreturn]] IQ_API void refuse_number(std::uint64_t number, std::uint64_t next,
                                        std::uint64_t items);
+
+/// Refuses an end without a number that others wait for. Errors: Stopped.
+[[noreturn]] IQ_API void refuse_hole(std::uint64_t number);
 
 /// Puts `value`, with its number where the queue carries numbers. False: nobody wants more.
 template <class W, class Value>
@@ -35,36 +38,43 @@ bool put_numbered(Producer<W>& out, std::uint64_t number, Value&& value) {
   }
 }
 
+/// Holds what came early, as far as the window allows: memory for what is there, not for the
+/// window.
 template <class T, class W>
 class OrderRestorer {
  public:
-  explicit OrderRestorer(OrderWindow& window, std::uint64_t first = 0)
-      : window_(window), ring_(static_cast<std::size_t>(window.items)), next_(first) {}
+  explicit OrderRestorer(OrderWindow& window) : window_(window) {}
 
   void add(W item) {
     const std::uint64_t number = item.number();
-    if (number - next_ >= ring_.size()) refuse_number(number, next_, ring_.size());
-    ring_[static_cast<std::size_t>(number % ring_.size())].emplace(std::move(item));
+    if (number - next_ >= window_.items) refuse_number(number, next_, window_.items);
+    const auto at = static_cast<std::size_t>(number - next_);
+    if (at >= early_.size()) early_.resize(at + 1);
+    if (early_[at]) refuse_number(number, next_, window_.items);
+    early_[at].emplace(std::move(item));
   }
 
   /// The next item in order, if it is there. Skips gaps.
   bool next(std::optional<T>& item) {
-    while (true) {
-      std::optional<W>& place = ring_[static_cast<std::size_t>(next_ % ring_.size())];
-      if (!place) return false;
-      const bool is_gap = place->is_gap();
-      if (!is_gap) item.emplace(place->take());
-      place.reset();
+    bool is_gap = true;
+    while (is_gap && !early_.empty() && early_.front()) {
+      is_gap = early_.front()->is_gap();
+      if (!is_gap) item.emplace(early_.front()->take());
+      early_.pop_front();
       window_.release(++next_);
-      if (!is_gap) return true;
     }
+    return !is_gap;
   }
   std::uint64_t next_number() const noexcept { return next_; }
+  /// At the end: nothing may wait for a number that did not come. Errors: Stopped.
+  void require_empty() const {
+    if (!early_.empty()) refuse_hole(next_);
+  }
 
  private:
   OrderWindow& window_;
-  std::vector<std::optional<W>> ring_;
-  std::uint64_t next_;
+  std::deque<std::optional<W>> early_;  // the first one has the number next_
+  std::uint64_t next_ = 0;
 };
 
 /// Gives whatever comes the next number: the beginning of an ordered stretch behind stages that
@@ -101,7 +111,6 @@ class SequencerNode final : public PipeNode {
         place.lines->begin(number);
         if (place.enters != nullptr && !place.enters->await(number)) return;
         if (!put_numbered(out, number++, value_of<T>(wire))) return;
-        place.lines->finish();
       }
     };
     launch_workers<Consumer<WireIn>, Producer<WireOut>>(
@@ -144,9 +153,9 @@ class RestorerNode final : public PipeNode {
           const std::uint64_t number = order.next_number() - 1;
           place.lines->begin(number);
           if (!put_numbered(out, number, *std::move(item))) return;
-          place.lines->finish();
         }
       }
+      order.require_empty();
     };
     launch_workers<Consumer<WireIn>, Producer<WireOut>>(
         place, traits, body, PipeEnd<WireIn>(*place.in), PipeEnd<WireOut>(*place.out));

@@ -33,6 +33,9 @@ class TypedQueue final : public PipeQueue {
     is_numbered = kIsNumbered<W>;
   }
   explicit TypedQueue(IterableQueue<W>& users) : queue_(&users) { is_users = true; }
+  ~TypedQueue() override {
+    if (held_) EndpointAccess::fail(*held_, "the pipeline that puts into it was not judged");
+  }
 
   IterableQueue<W>& queue() noexcept { return *queue_; }
   void adopt() override { queue_->adopt(); }
@@ -158,13 +161,22 @@ void launch_workers(const StagePlace& place, const StageTraits& traits, Body bod
     }
   }
   for (int worker = 0; worker < traits.workers; ++worker) {
-    launcher.add_thread(worker, [body, worker, ending = place.ending,
-                                 held = all[static_cast<std::size_t>(worker)]] {
+    const std::shared_ptr<Mine>& held = all[static_cast<std::size_t>(worker)];
+    // A queue of the user's is not stopped with the pipeline: who waits there has to be told.
+    const auto dismiss = [all_of = std::apply(
+                              [](Endpoint&... endpoint) {
+                                return std::vector{EndpointAccess::dismisser(endpoint)...};
+                              },
+                              *held)] {
+      for (const auto& one : all_of) one();
+    };
+    const auto run = [body, worker, ending = place.ending, held] {
       // Into this frame, so that unwinding destroys them and they count as failed.
       Mine mine(std::move(*held));
       std::apply([&](Endpoint&... endpoint) { body(endpoint..., worker); }, mine);
       require_not_ending(*ending);
-    });
+    };
+    launcher.add_thread(worker, run, dismiss);
   }
 }
 

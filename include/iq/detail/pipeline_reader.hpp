@@ -58,7 +58,10 @@ class QueueReader final : public ResultReader<T> {
       if (order_) {
         while (true) {
           if (order_->next(result)) return true;
-          if (!refill()) return false;
+          if (!refill()) {
+            order_->require_empty();
+            return false;
+          }
           order_->add(std::move(batch_[at_++]));
         }
       }
@@ -124,17 +127,19 @@ template <class T>
 class InlineReader final : public ResultReader<T> {
  public:
   InlineReader(InlineSource& source, std::shared_ptr<InlineResults<T>> results)
-      : source_(source), results_(std::move(results)) {}
+      : source_(&source), results_(std::move(results)) {}
   bool next(std::optional<T>& result) override {
     while (!results_->take(result)) {
-      if (!source_.pull()) return results_->take(result);
+      if (source_ == nullptr) return false;
+      InlineSource& source = *std::exchange(source_, nullptr);  // gone after an exception
+      if (source.pull()) source_ = &source;
     }
     return true;
   }
   bool poll(std::optional<T>& result) override { return results_->take(result); }
 
  private:
-  InlineSource& source_;
+  InlineSource* source_;
   std::shared_ptr<InlineResults<T>> results_;
 };
 

@@ -80,6 +80,22 @@ consteval bool check_item() {
   return PipelineItem<T>;
 }
 
+/// The items of a source; Refused when they cannot travel.
+template <class T>
+using SourceItem = std::conditional_t<PipelineItem<T>, T, Refused>;
+
+/// Refused, known only with F.
+template <class F>
+using RefusedBy = std::conditional_t<std::is_void_v<F>, void, Refused>;
+
+/// What is said of a stage that is added to a pipeline with a name.
+template <class F>
+consteval void refuse_named() {
+  static_assert(std::is_void_v<F>,  // never
+                "iq::Pipeline: a stage is added to a pipeline that is given away by that: write "
+                "std::move(pipeline).map(…), or the stages in one expression.");
+}
+
 template <class F, class In>
 consteval bool check_map() {
   if constexpr (!std::same_as<In, Refused>) {
@@ -153,20 +169,13 @@ consteval bool check_sort() {
 
 // ---- chain ----
 
-template <class Endpoint>
-struct ConsumedBy {
+/// The T of an Endpoint<T>; void for anything else.
+template <template <class> class Endpoint, class Parameter>
+struct ItemOf {
   using Type = void;
 };
-template <class T>
-struct ConsumedBy<Consumer<T>> {
-  using Type = T;
-};
-template <class Endpoint>
-struct ProducedBy {
-  using Type = void;
-};
-template <class T>
-struct ProducedBy<Producer<T>> {
+template <template <class> class Endpoint, class T>
+struct ItemOf<Endpoint, Endpoint<T>> {
   using Type = T;
 };
 
@@ -189,9 +198,9 @@ struct RawShape {
   template <std::size_t kIndex>
   using At = typename decltype(at<kIndex>())::type;
 
-  using In = typename ConsumedBy<At<0>>::Type;
+  using In = typename ItemOf<Consumer, At<0>>::Type;
   static constexpr std::size_t kFirst = std::is_void_v<In> ? 0 : 1;
-  using Out = typename ProducedBy<At<kFirst>>::Type;
+  using Out = typename ItemOf<Producer, At<kFirst>>::Type;
   static constexpr std::size_t kEndpoints = kFirst + (std::is_void_v<Out> ? 0 : 1);
   static constexpr bool kHasNumber =
       Parameters::kSize == kEndpoints + 1 && std::is_same_v<At<kEndpoints>, int>;

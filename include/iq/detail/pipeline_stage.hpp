@@ -74,6 +74,7 @@ class MapNode final : public PipeNode {
   MapNode(F function, const StageOptions<In, Out>& options, const char* kind)
       : work_(std::move(function), options.on_error, options.retries) {
     describe_stage(traits, options, kind, options.stateful || kHasState<F, In>);
+    traits.shares_state = traits.has_state && !std::copy_constructible<F>;
     describe_ends(*this, options);
     traits.ordered = options.ordered;
     traits.reads_numbers = true;
@@ -214,6 +215,7 @@ class EachNode final : public PipeNode {
   EachNode(F function, const EachOptions<In>& options)
       : work_(std::move(function), options.on_error, options.retries) {
     describe_stage(traits, options, "for_each", options.stateful || kHasState<F, In>);
+    traits.shares_state = traits.has_state && !std::copy_constructible<F>;
     traits.reads_numbers = true;
     traits.has_output = false;
   }

@@ -99,6 +99,9 @@ struct IQ_API EndpointTransfer {
 
   /// Its puts go on while the queue is drained: it belongs to a worker between two queues.
   static void go_on(ProducerCore& core) noexcept;
+  /// From any thread: whoever waits with it returns within the time of a sleep, as from a stop.
+  static void dismiss(ProducerCore& core) noexcept;
+  static void dismiss(ConsumerCore& core) noexcept;
 
   // A supervisor holds one byte of an endpoint for as long as processes that hold the other one
   // may follow each other (T40).

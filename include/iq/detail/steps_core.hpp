@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "iq/detail/pipeline_reader.hpp"
+#include "iq/detail/single_pass.hpp"
 #include "iq/detail/steps_base.hpp"
 #include "iq/detail/steps_input.hpp"
 #include "iq/detail/steps_nodes.hpp"
@@ -27,6 +28,7 @@ class StepsCore final : public StepsBase {
 
  public:
   using Result = std::conditional_t<kHasResults, Out, char>;
+  using value_type = Result;  // of a loop
 
   template <class... Rows>
   StepsCore(const PipelineOptions& options, bool daemon, std::size_t capacity, Rows... rows)
@@ -79,27 +81,7 @@ class StepsCore final : public StepsBase {
     if (is_described()) launch();
     is_read_ = true;
   }
-  bool next_result(std::optional<Result>& result) {
-    if (!results_.empty()) {
-      result.emplace(std::move(results_.front()));
-      results_.pop_front();
-      return true;
-    }
-    if (!is_running()) {  // the end was told, but who reads on is told again
-      if (failure_) std::rethrow_exception(failure_);
-      return false;
-    }
-    try {
-      if (reader_->next(result)) return true;
-      finish_run();
-    } catch (...) {
-      note_failed();
-      throw;
-    }
-    note_told(true);
-    return false;
-  }
-  std::optional<Result>& current() noexcept { return current_; }
+  SinglePassIterator<StepsCore> begin_loop() { return SinglePassIterator<StepsCore>(*this); }
 
   void take_in() {
     if constexpr (kHasResults) {
@@ -113,6 +95,29 @@ class StepsCore final : public StepsBase {
   }
 
  private:
+  friend SinglePassIterator<StepsCore>;
+
+  void fetch_next(std::optional<Result>& result) {
+    if (!results_.empty()) {
+      result.emplace(std::move(results_.front()));
+      results_.pop_front();
+      return;
+    }
+    if (!is_running()) {  // the end was told, but who reads on is told again
+      if (failure_) std::rethrow_exception(failure_);
+      return;
+    }
+    try {
+      if (reader_->next(result)) return;
+      result.reset();
+      finish_run();
+    } catch (...) {
+      note_failed();
+      throw;
+    }
+    note_told(true);
+  }
+
   void launch() {
     StepInputs<In> inputs = std::move(inputs_);
     if (!is_finished() && !is_here()) inputs.push_back(open_feed());
@@ -206,7 +211,6 @@ class StepsCore final : public StepsBase {
   std::optional<Producer<In>> feed_;
   std::unique_ptr<ResultReader<Result>> reader_;
   std::deque<Result> results_;  // those that were taken in and not read yet
-  std::optional<Result> current_;
   std::exception_ptr failure_;
   bool is_read_ = false;
 };

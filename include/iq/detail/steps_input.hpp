@@ -206,7 +206,7 @@ class InputNode final : public PipeNode {
     std::uint64_t number = 0;
     const auto next = [&](HandOverCore& link) {
       Status status = Status::timeout;
-      while (status == Status::timeout && !is_enough(place, input)) {
+      while (status == Status::timeout && !is_enough(place, input) && place.ending->load() == 0) {
         status = link.next(deadline_after(std::chrono::nanoseconds(kLookAroundNs)));
         if (status != Status::ok) line.item.store(0, std::memory_order_relaxed);
       }
