@@ -100,6 +100,28 @@ TEST_CASE("background: stop() interrupts what may be endless, and drains what is
   CHECK(*pulled - static_cast<std::int64_t>(all.size()) <= 1);
 }
 
+TEST_CASE("background: stop() does not wait for a range that does not come back") {
+  auto done = iqtest::shared_counter();
+  auto blocked = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(same, 2), iq::funcstep([&](int) { ++*done; })};
+  p.put_iterable(iota(0) | std::views::transform([&](int x) {
+                   if (x == 100) {
+                     ++*blocked;
+                     ::sleep(60);
+                   }
+                   return x;
+                 }));
+  p.put_iterable(iota(1'000, 1'100));
+  p.start();
+  CHECK(iqtest::wait_until([&] { return *blocked == 1 && *done == 200; }));
+  const auto begun = Clock::now();
+  p.stop();
+  CHECK(Clock::now() - begun < std::chrono::seconds(3));
+  CHECK(p.ok());
+  CHECK(*done == 200);
+  CHECK(iqtest::reap_orphans());
+}
+
 TEST_CASE("background: an input queue: until its producers close, or until stop()") {
   iq::IterableQueue<int> queue;
   auto into = queue.get_producer();

@@ -72,6 +72,7 @@ TESTED_ELSEWHERE = {
     'lib/pipeline/pipeline.cpp': 'tests/pipeline/modes.cpp, tests/pipeline/fluent.cpp',
     'lib/pipeline/process_crew.cpp': 'tests/pipeline/failures.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/stage_hooks.cpp': 'tests/table/hooks.cpp',
+    'lib/pipeline/range_watch.cpp': 'tests/table/background.cpp: a range that blocks',
     'lib/pipeline/steps.cpp': 'tests/table/states.cpp, tests/table/background.cpp',
     'lib/pipeline/run.cpp': 'tests/pipeline/fluent.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/thread_crew.cpp': 'tests/pipeline/modes.cpp',

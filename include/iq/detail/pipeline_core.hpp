@@ -28,6 +28,7 @@ struct alignas(64) WorkerLine {
   std::atomic<std::uint64_t> retried{0};      ///< exceptions that were forgiven
   std::atomic<std::uint32_t> is_unwanted{0};  ///< who reads its results has left in order
   std::atomic<std::uint32_t> is_partly_out{0};  ///< of the item that it is at
+  std::atomic<std::uint32_t> is_cut{0};         ///< its source did not end, and it left in order
 
   void begin(std::uint64_t number) noexcept { item.store(number + 1, std::memory_order_relaxed); }
   void finish() noexcept { count(done); }
