@@ -46,8 +46,9 @@ class SkipEntry : public std::exception {
   }
 };
 
-/// Where an error handler puts what the stage shall pass on instead, any number of items: they
-/// appear together, and exactly once, like the stage's own results.
+/// Where an error handler puts what the stage shall pass on instead, any number of items that fit
+/// into the stage's `.capacity` together: they appear together, and exactly once, like the stage's
+/// own results. Also where the function of an iq::iterstep puts its results, which may be more.
 template <class T>
 class Output {
  public:
