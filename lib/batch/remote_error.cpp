@@ -14,6 +14,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "base/standard_error.hpp"
 #include "batch/wire.hpp"
 #include "iq/error.hpp"
 
@@ -41,32 +42,6 @@ template <class E>
 std::exception_ptr make_with_text(const std::string& text) {
   return std::make_exception_ptr(E(text));
 }
-template <class E>
-std::exception_ptr make_plain(const std::string&) {
-  return std::make_exception_ptr(E());
-}
-
-struct StandardType {
-  const std::type_info& type;
-  std::string_view name;
-  std::exception_ptr (*make)(const std::string& text);
-};
-
-const StandardType kStandardTypes[] = {
-    {typeid(std::runtime_error), "std::runtime_error", make_with_text<std::runtime_error>},
-    {typeid(std::logic_error), "std::logic_error", make_with_text<std::logic_error>},
-    {typeid(std::invalid_argument), "std::invalid_argument", make_with_text<std::invalid_argument>},
-    {typeid(std::out_of_range), "std::out_of_range", make_with_text<std::out_of_range>},
-    {typeid(std::domain_error), "std::domain_error", make_with_text<std::domain_error>},
-    {typeid(std::length_error), "std::length_error", make_with_text<std::length_error>},
-    {typeid(std::range_error), "std::range_error", make_with_text<std::range_error>},
-    {typeid(std::overflow_error), "std::overflow_error", make_with_text<std::overflow_error>},
-    {typeid(std::underflow_error), "std::underflow_error", make_with_text<std::underflow_error>},
-    {typeid(std::bad_alloc), "std::bad_alloc", make_plain<std::bad_alloc>},
-    {typeid(std::bad_cast), "std::bad_cast", make_plain<std::bad_cast>},
-    {typeid(std::exception), "std::exception", make_plain<std::exception>},
-};
-
 /// The class of this library that has the code.
 std::exception_ptr make_ours(Errc code, const std::string& text, int extra) {
   switch (code) {
@@ -114,7 +89,7 @@ struct Described {
 void describe_standard(Described& d, const std::exception& error) {
   d.type = type_of(typeid(error));
   d.text = error.what();
-  for (const StandardType& known : kStandardTypes) {
+  for (const StandardError& known : standard_errors()) {
     if (known.type != typeid(error)) continue;
     d.head.kind = ErrorKind::standard;
     d.type = known.name;
@@ -199,9 +174,7 @@ std::exception_ptr decode_error(std::span<const std::byte> bytes) {
   }
   if (head.kind == ErrorKind::system) return make_system(head, text);
   if (head.kind == ErrorKind::standard) {
-    for (const StandardType& known : kStandardTypes) {
-      if (known.name == type) return known.make(text);
-    }
+    if (std::exception_ptr made = make_standard_error(type, text)) return made;
   }
   return std::make_exception_ptr(RemoteError(type, text));
 }

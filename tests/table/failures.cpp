@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <new>
 #include <ranges>
 #include <stdexcept>
 #include <string>
@@ -96,6 +97,24 @@ TEST_CASE("failures: what was read before is right, and the results do not just 
   });
   CHECK(failed.item() == 50U);
   CHECK(read <= 50);
+}
+
+TEST_CASE("failures: the exception itself is nested: std's types as they were, others by name") {
+  struct Own {};
+  const auto nested_in = [](auto step) {
+    try {
+      iq::Steps p{iq::funcstep(step)};
+      p.put(1);
+      p.run();
+    } catch (const iq::PipelineFailed& failed) {
+      std::rethrow_if_nested(failed);
+    }
+  };
+  CHECK_THROWS_WITH_AS(nested_in([](int) { throw std::out_of_range("far"); }), "far",
+                       std::out_of_range);
+  CHECK_THROWS_AS(nested_in([](int) { throw std::bad_alloc(); }), std::bad_alloc);
+  CHECK_THROWS_AS(nested_in([](int) { throw Own(); }), iq::RemoteError);
+  CHECK_NOTHROW(nested_in([](int) { ::kill(::getpid(), SIGKILL); }));  // no exception, none inside
 }
 
 TEST_CASE("failures: an exception of a range, lazily read, is told as the input's") {

@@ -43,6 +43,7 @@ ALLOWED_SYSTEM_HEADERS = {
 
 # Files of lib/ without a tests/<folder>/<same name>.cpp: where they are tested, and why there.
 TESTED_ELSEWHERE = {
+    'lib/base/standard_error.cpp': 'tests/batch/calls.cpp, tests/table/failures.cpp',
     # The ring's parts only mean something together and between processes.
     'lib/ring/consumer_ring.cpp': 'tests/queue/leases.cpp: steps and ends of batches',
     'lib/ring/end_of_stream.cpp': 'tests/process/streams.cpp, tests/faults/deaths.cpp',
