@@ -24,6 +24,8 @@
 #include "iq/relay.hpp"
 #include "iq/stats.hpp"
 #include "iq/status.hpp"
+#include "iq/step.hpp"
+#include "iq/steps.hpp"
 #include "iq/task.hpp"
 #include "iq/task_future.hpp"
 #include "iq/token.hpp"

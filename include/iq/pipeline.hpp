@@ -29,6 +29,8 @@ class Pipeline;
 
 namespace detail {
 
+class StageHooks;
+
 /// What a pipeline of any type is: described, then run once.
 class IQ_API PipelineBase {
  public:
@@ -48,6 +50,7 @@ class IQ_API PipelineBase {
   PipelinePlan plan_;
   std::unique_ptr<PipelineRun> run_;
   std::unique_ptr<InlineSource> inline_;  ///< refers to the plan
+  std::unique_ptr<StageHooks> hooks_;     ///< of what runs in the caller
   bool is_used_ = false;
 
   bool has_results() const noexcept;

@@ -36,9 +36,18 @@ struct PipelineOptions {
   bool signals = true;
 };
 
-/// Where an error handler puts what the stage shall pass on instead, any number of items that fit
-/// into the stage's `.capacity` together: they appear together, and exactly once, like the stage's
-/// own results.
+/// Thrown by the function of a stage, it drops the item that it was called with: no error, and no
+/// result. `throw iq::SkipEntry{};`
+class SkipEntry : public std::exception {
+ public:
+  /// For whoever catches it where no stage does.
+  const char* what() const noexcept override {
+    return "iq::SkipEntry: drops an item where a stage of a pipeline throws it";
+  }
+};
+
+/// Where an error handler puts what the stage shall pass on instead, any number of items: they
+/// appear together, and exactly once, like the stage's own results.
 template <class T>
 class Output {
  public:
@@ -95,7 +104,7 @@ class OnError {
   /// The exception ends the pipeline.
   OnError(Raise = {}) noexcept {}
   /// The item is dropped.
-  OnError(Ignore) : handler_([](const In&, const auto&...) {}) {}
+  OnError(Ignore) : handler_([](const In&, const auto&...) {}), drops_(true) {}
   /// The item is passed on.
   OnError(ForwardInput) {
     constexpr bool kFits = std::convertible_to<const In&, Out>;
@@ -116,11 +125,14 @@ class OnError {
 
     /// Whether the exception shall end the pipeline.
     bool raises() const noexcept { return !handler_; }
+    /// Whether the item shall be dropped.
+    bool drops() const noexcept { return drops_; }
     /// Requires: !raises().
     const Handler& handler() const noexcept { return handler_; }
 
    private:
     Handler handler_;
+    bool drops_ = false;
 };
 
 /// For map and filter: `.map(twice, {.workers = 8, .ordered = true})`.

@@ -9,6 +9,7 @@
 
 #include <new>
 
+#include "iq/detail/pipeline_hooks.hpp"
 #include "iq/detail/pipeline_order.hpp"
 #include "iq/detail/pipeline_stage.hpp"
 #include "sys/futex.hpp"
@@ -96,6 +97,15 @@ void refuse_second_result() {
   throw BadArgument(
       "an error handler of an ordered stage put a second result for one item: a stage that keeps "
       "the order has at most one. Leave .ordered out, or put a container");
+}
+
+void refuse_rest(const WorkerLine& line) {
+  const std::uint64_t item = line.item.load();
+  throw Error(Errc::pipeline_failed,
+              fmt::format("its predecessor was killed when it had passed on part of what it made "
+                          "of item {}: the rest is lost. Give the stage a .capacity that holds "
+                          "all of it, so that it goes out at once, and may be done again",
+                          item == 0 ? 0 : item - 1));
 }
 
 void require_not_ending(const std::atomic<std::uint32_t>& ending) {

@@ -35,9 +35,13 @@ struct EndRecord {
   std::array<char, 4096> text{};
 };
 
+inline constexpr std::uint32_t kCancelled = 1;
+inline constexpr std::uint32_t kCancelledAtOnce = 2;
+
 struct BoardHead {
   std::atomic<std::uint32_t> started{0};    ///< all stages run, or will not
-  std::atomic<std::uint32_t> cancelled{0};  ///< the caller wants no more
+  std::atomic<std::uint32_t> cancelled{0};  ///< the caller wants no more; or waits
+  std::atomic<std::uint32_t> enough{0};     ///< sources that may be endless are read no further
   std::atomic<std::uint32_t> ending{0};     ///< told to the workers before their queues are stopped
   EndRecord record;
 };

@@ -59,6 +59,7 @@ void Conductor::adopt_queues() {
     parked_before_.push_back(wiring_.stages.front().in->stats().parked_total);
   }
   if (last.out) last.out->adopt();  // the caller's queue of results, or a user's
+  if (wiring_.feed) wiring_.feed->adopt();
 }
 
 void Conductor::start_stages() {
@@ -83,6 +84,7 @@ void Conductor::launch(std::size_t stage) {
   if (mine.leaves) place.leaves = &board_.window(*mine.leaves);
   place.keeps_order = mine.keeps_order;
   place.ending = &board_.head().ending;
+  place.enough = &board_.head().enough;
   place.launcher = &crew_->launcher(stage);
   mine.node->launch(place);
 }
@@ -90,9 +92,10 @@ void Conductor::launch(std::size_t stage) {
 void Conductor::look_after() {
   heed_signals();
   if (!is_ending_) {
-    if (board_.head().cancelled.load() != 0) {
+    if (const std::uint32_t wish = board_.head().cancelled.load(); wish != 0) {
       is_cancelled_ = true;
       begin_end();
+      if (wish == kCancelledAtOnce) crew_->end_now();
     } else if (has_failed()) {
       begin_end();
     } else {
@@ -124,13 +127,14 @@ void Conductor::heed_signals() {
 }
 
 // An item that is missing in an ordered stretch is waited for: it cannot go on. Elsewhere the rest
-// goes its way, and the end says what is missing.
+// goes its way, unless the plan wants otherwise, and the end says what is missing.
 void Conductor::look_for_lost() {
-  bool is_ordered = false;
-  for (const std::uint64_t items : wiring_.window_items) is_ordered |= items != 0;
-  if (!is_ordered) return;
+  bool looks = wiring_.ends_when_lost;
+  for (const std::uint64_t items : wiring_.window_items) looks |= items != 0;
+  if (!looks) return;
   for (std::size_t i = 1; i < wiring_.stages.size(); ++i) {
-    if (!wiring_.stages[i].keeps_order && !wiring_.stages[i].leaves) continue;
+    const bool waits = wiring_.stages[i].keeps_order || wiring_.stages[i].leaves;
+    if (!waits && !wiring_.ends_when_lost) continue;
     if (wiring_.stages[i].in->stats().parked_total == 0 || is_unwanted(i)) continue;
     lost_ = i;
     begin_end();
@@ -159,16 +163,19 @@ void Conductor::begin_end() noexcept {
 }
 
 void Conductor::stop_queues() noexcept {
-  for (const WiredStage& stage : wiring_.stages) {
-    if (!stage.out || stage.out->is_users) continue;
+  const auto stop = [](PipeQueue* queue) {
     try {
-      stage.out->stop();
+      if (queue != nullptr && !queue->is_users) queue->stop();
     } catch (...) {  // its workers are killed when their time is up
     }
-  }
+  };
+  stop(wiring_.feed.get());
+  for (const WiredStage& stage : wiring_.stages) stop(stage.out.get());
 }
 
 void Conductor::drain_queues() {
+  board_.head().enough.store(1);
+  if (wiring_.feed) wiring_.feed->drain();
   if (wiring_.stages.front().in) wiring_.stages.front().in->drain();
   for (const WiredStage& stage : wiring_.stages) {
     if (stage.out) stage.out->drain();
@@ -270,6 +277,7 @@ void Conductor::leave_queues() noexcept {
   if (in_threads_) return;
   if (wiring_.stages.front().in) wiring_.stages.front().in->leave();
   if (wiring_.stages.back().out) wiring_.stages.back().out->leave();
+  if (wiring_.feed) wiring_.feed->leave();
 }
 
 }  // namespace iq::detail

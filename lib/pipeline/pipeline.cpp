@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "pipeline/stage_hooks.hpp"
 #include "pipeline/wiring.hpp"
 #include "sys/process.hpp"
 #include "work/report.hpp"
@@ -62,16 +63,22 @@ PipelineBase::PipelineBase(PipelineBase&& other) noexcept
     : plan_(std::move(other.plan_)),
       run_(std::move(other.run_)),
       inline_(std::move(other.inline_)),
+      hooks_(std::move(other.hooks_)),
       is_used_(std::exchange(other.is_used_, true)) {}
 PipelineBase& PipelineBase::operator=(PipelineBase&& other) noexcept {
   if (this == &other) return *this;
   inline_ = std::move(other.inline_);
+  if (hooks_) static_cast<void>(hooks_->end());
+  hooks_ = std::move(other.hooks_);
   run_ = std::move(other.run_);
   plan_ = std::move(other.plan_);
   is_used_ = std::exchange(other.is_used_, true);
   return *this;
 }
-PipelineBase::~PipelineBase() { inline_.reset(); }
+PipelineBase::~PipelineBase() {
+  inline_.reset();
+  if (hooks_) static_cast<void>(hooks_->end());
+}
 
 PipelinePlan PipelineBase::take_plan() {
   if (is_used_) refuse_second_run();
@@ -84,6 +91,8 @@ PipelineRun* PipelineBase::start_run(InlineNext results) {
   if (plan_.options.run_in == RunIn::caller) {
     inline_ = build_inline(plan_, std::move(results));
     is_used_ = true;
+    hooks_ = std::make_unique<StageHooks>(plan_);
+    hooks_->begin();
     return nullptr;
   }
   run_ = std::make_unique<PipelineRun>(take_plan());
@@ -97,6 +106,7 @@ void PipelineBase::finish_run() {
   while (inline_->pull()) {
   }
   inline_.reset();
+  if (const std::exception_ptr failure = hooks_->end()) std::rethrow_exception(failure);
 }
 
 bool PipelineBase::has_results() const noexcept {

@@ -15,6 +15,7 @@
 #include "iq/pipeline_failed.hpp"
 #include "pipeline/board.hpp"
 #include "pipeline/conductor.hpp"
+#include "pipeline/stage_hooks.hpp"
 #include "pipeline/wiring.hpp"
 #include "sys/fork_guard.hpp"
 #include "sys/futex.hpp"
@@ -56,7 +57,8 @@ class RunningPipeline {
   explicit RunningPipeline(PipelinePlan described)
       : plan(std::move(described)),
         wiring(wire(plan)),
-        board(wiring.stages.size(), wiring.workers) {
+        board(wiring.stages.size(), wiring.workers),
+        hooks(plan) {
     for (std::size_t i = 0; i < wiring.stages.size(); ++i) {
       board.window(i).items = wiring.window_items[i];
     }
@@ -69,6 +71,7 @@ class RunningPipeline {
   bool in_threads() const { return plan.options.run_in == RunIn::threads; }
 
   void start() {
+    hooks.begin();
     started = true;
     signals.emplace(plan.options.signals);
     if (in_threads()) {
@@ -113,6 +116,7 @@ class RunningPipeline {
   PipelinePlan plan;
   Wiring wiring;
   PipelineBoard board;
+  StageHooks hooks;
   std::shared_ptr<PipeQueue> results;
   std::optional<SignalWatch> signals;
   WorkerGroup group;
@@ -149,11 +153,41 @@ void PipelineRun::start() { running_->start(); }
 
 bool PipelineRun::has_ended() { return running_->has_ended(); }
 
+bool PipelineRun::is_ending() const noexcept { return running_->board.head().ending.load() != 0; }
+
+bool PipelineRun::has_failed() {
+  const EndKind kind = running_->board.head().record.kind.load(std::memory_order_acquire);
+  if (kind != EndKind::none) return kind != EndKind::finished;
+  return is_ending() || (running_->started && has_ended());
+}
+
+void PipelineRun::end_sources() noexcept { running_->board.head().enough.store(1); }
+
+const std::atomic<std::uint32_t>& PipelineRun::enough() const noexcept {
+  return running_->board.head().enough;
+}
+
+std::uint64_t PipelineRun::sum_of(std::size_t stage,
+                                  std::atomic<std::uint64_t> WorkerLine::*word) const {
+  std::uint64_t sum = 0;
+  for (const WiredStage& wired : running_->wiring.stages) {
+    if (wired.given != static_cast<int>(stage)) continue;
+    const auto workers = static_cast<std::size_t>(wired.node->traits.workers);
+    for (std::size_t i = 0; i < workers; ++i) {
+      sum += (running_->board.line(wired.first_line + i).*word).load();
+    }
+  }
+  return sum;
+}
+
 void PipelineRun::finish() {
   running_->wait(std::chrono::nanoseconds::max());
+  const std::exception_ptr hook_failure = running_->hooks.end();
   const EndRecord& record = running_->board.head().record;
   switch (record.kind.load(std::memory_order_acquire)) {
-    case EndKind::finished: return;
+    case EndKind::finished:
+      if (hook_failure) std::rethrow_exception(hook_failure);
+      return;
     case EndKind::interrupted: throw Interrupted(text_of(record.text));
     case EndKind::failed: throw_failed(running_->wiring, record);
     case EndKind::cancelled:
@@ -165,15 +199,17 @@ void PipelineRun::finish() {
                        {});
 }
 
-void PipelineRun::cancel() noexcept {
+void PipelineRun::cancel(bool at_once) noexcept {
   RunningPipeline& running = *running_;
-  if (!running.started || running.ended) return;
-  try {
-    running.board.head().cancelled.store(1);
-    if (running.results) running.results->stop();
-    if (running.wait(kConductorGrace)) return;
-  } catch (...) {  // what is left goes with the group
+  if (running.started && !running.ended) {
+    try {
+      running.board.head().cancelled.store(at_once ? kCancelledAtOnce : kCancelled);
+      if (running.results) running.results->stop();
+      running.wait(kConductorGrace);
+    } catch (...) {  // what is left goes with the group
+    }
   }
+  static_cast<void>(running.hooks.end());
 }
 
 }  // namespace iq::detail

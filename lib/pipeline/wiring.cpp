@@ -163,6 +163,8 @@ class Wirer {
       const bool next_reads = is_last ? !stages[i].out : stages[i + 1].node->traits.reads_numbers;
       stages[i].is_numbered = node.traits.writes_numbers && next_reads;
     }
+    wired_.feed = plan_.feed;
+    wired_.ends_when_lost = plan_.ends_when_lost;
     stages.front().in = plan_.input ? plan_.input : stages.front().node->users_input;
     wired_.window_items.assign(stages.size(), 0);
     for (std::size_t i = 0; i < stages.size(); ++i) {

@@ -27,6 +27,8 @@ struct Wiring {
   std::size_t workers = 0;
   std::optional<std::size_t> ends_at_caller;  // an ordered stretch
   std::vector<std::uint64_t> window_items;    // per stage, 0 where no stretch begins
+  std::shared_ptr<PipeQueue> feed;            // of the plan, or null
+  bool ends_when_lost = false;
 
   /// Whether the caller reads what the last stage gives.
   bool has_results() const;

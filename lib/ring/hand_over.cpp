@@ -104,8 +104,9 @@ HandOverCore::~HandOverCore() {
   if (is_ours) extra.handover_lane.store(0, std::memory_order_release);
 }
 
-Status HandOverCore::next() {
-  const Status status = in_->next(kForever);
+Status HandOverCore::next(std::int64_t deadline_ns) {
+  is_partly_out_ = false;
+  const Status status = in_->next(deadline_ns);
   // The input has ended, so the dead relays' items were passed on by others. Say so while there is
   // one registered that did: the output is whole.
   if (status == Status::done) {
@@ -117,6 +118,8 @@ Status HandOverCore::next() {
 
 void HandOverCore::commit() {
   if (out_->staged() == 0) return;  // nothing but the acknowledgement, which is the next step
+  // The note of the first part stays true of all that follow: the tail only grows.
+  if (is_partly_out_) return out_->commit_stage();
   EndpointExtra& extra = input_->extra(endpoint_);
   // T36: the old note first ceases to speak of any item, so that no mixture of two is believed.
   extra.handover_item.store(0, std::memory_order_release);
@@ -127,8 +130,14 @@ void HandOverCore::commit() {
   IQ_KILL_POINT(relay_committed);
 }
 
+void HandOverCore::commit_part() {
+  commit();
+  is_partly_out_ = true;
+}
+
 void HandOverCore::give_up() noexcept {
   out_->drop_stage();
+  if (is_partly_out_) return in_->release(Leave::acknowledge);  // again would be twice
   // The item may come again: what was noted of it is over.
   if (ring_of(in_).attachment()) {
     input_->extra(endpoint_).handover_item.store(0, std::memory_order_release);

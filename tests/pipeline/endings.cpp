@@ -255,7 +255,11 @@ TEST_CASE("many: one after another they leave no descriptor, process, file or me
   const long memory_kib = resident_kib();
   for (int i = 0; i < kPipelines; ++i) run();
   CHECK(open_descriptors() == descriptors);
+#if !defined(__SANITIZE_ADDRESS__)  // which keeps for a while what is freed, and tells leaks itself
   CHECK(resident_kib() < memory_kib + 1024);
+#else
+  CHECK(memory_kib > 0);
+#endif
   CHECK(shared_files() <= files);  // other programs may remove theirs meanwhile
   CHECK(iqtest::reap_orphans());
 }

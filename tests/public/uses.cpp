@@ -304,6 +304,10 @@ void hand_over(bool to_me, iq::Consumer<Job>& in, iq::Producer<int>& out) {
   }
 }
 
+#elif IQ_USES_chunk || IQ_USES_step || IQ_USES_steps
+
+#include "uses_steps.hpp"
+
 #elif IQ_USES_version
 
 static_assert(IQ_VERSION_MAJOR >= 0 && !iq::version.empty());

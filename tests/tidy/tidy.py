@@ -23,6 +23,7 @@ HEADER_FLOORS = [
     (r'iq/detail/(producer|consumer|hand_over)_core\.hpp', 'ring'),
     (r'iq/(bytes|codec)\.hpp|iq/detail/(codec|type|payload)(_\w+)?\.hpp', 'codec'),
     (r'iq/pipeline\w*\.hpp|iq/detail/pipeline_\w+\.hpp', 'pipeline'),
+    (r'iq/steps?\.hpp|iq/detail/steps_\w+\.hpp', 'pipeline'),
     (r'iq/worker_\w+\.hpp|iq/detail/worker_\w+\.hpp', 'work'),
     (r'iq/(detail/)?(batch|task)(_\w+)?\.hpp', 'batch'),
     (r'iq/iq\.hpp', 'all'),
@@ -70,6 +71,8 @@ TESTED_ELSEWHERE = {
     'lib/pipeline/failure_text.cpp': 'tests/pipeline/failures.cpp: each text',
     'lib/pipeline/pipeline.cpp': 'tests/pipeline/modes.cpp, tests/pipeline/fluent.cpp',
     'lib/pipeline/process_crew.cpp': 'tests/pipeline/failures.cpp, tests/pipeline/endings.cpp',
+    'lib/pipeline/stage_hooks.cpp': 'tests/table/hooks.cpp',
+    'lib/pipeline/steps.cpp': 'tests/table/states.cpp, tests/table/background.cpp',
     'lib/pipeline/run.cpp': 'tests/pipeline/fluent.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/thread_crew.cpp': 'tests/pipeline/modes.cpp',
     # Batched calls only mean something between callers and servers.

@@ -23,11 +23,15 @@ class IQ_API HandOverCore {
   HandOverCore& operator=(const HandOverCore&) = delete;
 
   /// Acknowledges the last input and takes the next: as ConsumerCore::next().
-  Status next();
+  Status next(std::int64_t deadline_ns);
   /// Publishes what was staged for the item in hand, which is finished with it. T36, T1
   /// Errors: as ProducerCore::commit_stage(): nothing was appended, the item is still in hand.
   void commit();
-  /// Drops what was staged and gives the item in hand back.
+  /// Publishes what was staged so far and lets more follow for the same item, which counts as
+  /// finished from here on: nobody does it again, so what follows is lost with this process. T36,
+  /// T1. Errors: as commit().
+  void commit_part();
+  /// Drops what was staged and gives the item in hand back, unless a part of it was published.
   void give_up() noexcept;
 
   ConsumerCore& in() noexcept { return *in_; }
@@ -40,6 +44,7 @@ class IQ_API HandOverCore {
   std::shared_ptr<Segment> output_;
   std::uint64_t generation_;
   std::uint32_t endpoint_ = 0;
+  bool is_partly_out_ = false;  // the note speaks of the item in hand already
 
   void note_output(OutputName& output);
 };

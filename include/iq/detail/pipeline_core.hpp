@@ -23,9 +23,17 @@ namespace iq::detail {
 /// What a worker tells on the board: written by it alone, read when it has failed.
 struct alignas(64) WorkerLine {
   std::atomic<std::uint64_t> item{0};         ///< the number of the item it is at, + 1; 0: of none
+  std::atomic<std::uint64_t> done{0};         ///< items that it has finished
+  std::atomic<std::uint64_t> dropped{0};      ///< items given up when their tries were used up
+  std::atomic<std::uint64_t> retried{0};      ///< exceptions that were forgiven
   std::atomic<std::uint32_t> is_unwanted{0};  ///< who reads its results has left in order
+  std::atomic<std::uint32_t> is_partly_out{0};  ///< of the item that it is at
 
   void begin(std::uint64_t number) noexcept { item.store(number + 1, std::memory_order_relaxed); }
+  void finish() noexcept { count(done); }
+  void count(std::atomic<std::uint64_t>& word) noexcept {
+    word.store(word.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
 };
 
 /// Kills this process when an item takes longer than its stage allows: by a timer of the kernel's,
@@ -141,6 +149,7 @@ struct StageTraits {
   std::uint64_t bytes_per_worker = 0;
   std::uint32_t max_deliveries = 3;
   std::int64_t timeout_ns = 0;
+  std::int64_t idle_after_ns = 1'000'000'000;  ///< of waiting; then the function's idle() is called
   bool ordered = false;
   bool has_state = false;
   bool shares_state = false;    ///< and cannot be copied: threads would have one state together
@@ -163,6 +172,7 @@ struct StagePlace {
   OrderWindow* leaves = nullptr;  ///< the stage restores the order of this one
   bool keeps_order = false;       ///< each number that comes in goes out, as a gap if need be
   const std::atomic<std::uint32_t>* ending = nullptr;  ///< not 0: the pipeline is being ended
+  const std::atomic<std::uint32_t>* enough = nullptr;  ///< not 0: endless ones end
   WorkerLauncher* launcher = nullptr;
 };
 
@@ -178,6 +188,12 @@ class IQ_API PipeNode {
   virtual std::shared_ptr<PipeQueue> make_output(bool numbered, const Options& options) const = 0;
   /// Starts its workers, in the conductor.
   virtual void launch(const StagePlace& place) = 0;
+  /// In the caller: the function's step_initialize(), before anything of the pipeline is started.
+  virtual void begin_stage() {}
+  /// In the caller: its step_shutdown(), when all workers have ended.
+  virtual void end_stage() {}
+  /// What it counted where it ran in the caller.
+  virtual const WorkerLine* inline_line() const { return nullptr; }
   /// A stage that gives what comes to this one numbers without holes; null: not this one.
   virtual std::shared_ptr<PipeNode> make_sequencer() const;
   /// A stage that puts the results of this one in order; null: it has no numbers.
@@ -216,6 +232,10 @@ struct IQ_API PipelinePlan {
   PipelineOptions options;
   std::shared_ptr<PipeQueue> input;  ///< of the first stage, when it is a user's queue
   std::vector<std::shared_ptr<PipeNode>> nodes;
+  /// What the caller puts while it runs comes through this one. It ends with the pipeline.
+  std::shared_ptr<PipeQueue> feed;
+  /// An item that was given up ends the pipeline at once; otherwise the rest goes its way first.
+  bool ends_when_lost = false;
   /// Errors: std::invalid_argument when the options of a stage make no sense.
   void add(std::shared_ptr<PipeNode> node);
 };
@@ -246,10 +266,19 @@ class IQ_API PipelineRun {
   void start();
   /// Whether the conductor has ended: nothing more will come.
   bool has_ended();
+  /// Whether it is being ended before its time.
+  bool is_ending() const noexcept;
+  /// Whether it ended otherwise than in order, or is about to.
+  bool has_failed();
+  /// Sources that may be endless are read no further.
+  void end_sources() noexcept;
+  const std::atomic<std::uint32_t>& enough() const noexcept;
+  /// The sum of what the workers of a stage have counted, by the number that the user knows.
+  std::uint64_t sum_of(std::size_t stage, std::atomic<std::uint64_t> WorkerLine::*word) const;
   /// Waits for the end. Errors: PipelineFailed, Interrupted.
   void finish();
-  /// Ends everything now and waits for that.
-  void cancel() noexcept;
+  /// Ends everything now and waits for that; `at_once`: also what is busy.
+  void cancel(bool at_once = false) noexcept;
 
  private:
   std::unique_ptr<RunningPipeline> running_;

@@ -26,6 +26,9 @@ class ResultReader {
   virtual ~ResultReader() = default;
   /// The next one; false at the end. Errors: PipelineFailed, Interrupted.
   virtual bool next(std::optional<T>& result) = 0;
+  /// The next one if it is there now; false otherwise, also at the end. Never throws what the
+  /// pipeline ended with: next() does.
+  virtual bool poll(std::optional<T>& result) = 0;
 };
 
 /// From the queue of a pipeline that runs.
@@ -40,6 +43,17 @@ class QueueReader final : public ResultReader<T> {
   }
 
   bool next(std::optional<T>& result) override {
+    return take(result, [this] { return refill(); });
+  }
+  bool poll(std::optional<T>& result) override {
+    return take(result, [this] { return refill_now(); });
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kLookAround{100};
+
+  template <class Refill>
+  bool take(std::optional<T>& result, Refill refill) {
     if constexpr (kIsNumbered<W>) {
       if (order_) {
         while (true) {
@@ -65,8 +79,17 @@ class QueueReader final : public ResultReader<T> {
     }
   }
 
- private:
-  static constexpr std::chrono::milliseconds kLookAround{100};
+  bool refill_now() {
+    if (at_ < batch_.size()) return true;
+    at_ = 0;
+    batch_.clear();
+    try {
+      Result<std::vector<W>> taken = in_.try_get_some(most_);
+      if (taken) batch_ = *std::move(taken);
+    } catch (const Error&) {  // the next one that waits is told
+    }
+    return !batch_.empty();
+  }
 
   bool refill() {
     if (at_ < batch_.size()) return true;
@@ -113,6 +136,7 @@ class InlineReader final : public ResultReader<T> {
     }
     return true;
   }
+  bool poll(std::optional<T>& result) override { return results_->take(result); }
 
  private:
   InlineSource* source_;

@@ -40,7 +40,14 @@ concept TakesItem = std::invocable<F&, const In&>;
 
 /// Whether a function keeps something from item to item, as far as its type tells.
 template <class F, class In>
-inline constexpr bool kHasState = !std::invocable<const F&, const In&>;
+consteval bool keeps_state() {
+  if constexpr (requires { F::kKeepsState; })
+    return F::kKeepsState;
+  else
+    return !std::invocable<const F&, const In&>;
+}
+template <class F, class In>
+inline constexpr bool kHasState = keeps_state<F, In>();
 
 /// The results of map's function; Refused when it cannot be one.
 template <class F, class In>

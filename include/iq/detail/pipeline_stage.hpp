@@ -9,9 +9,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "iq/detail/pipeline_hooks.hpp"
 #include "iq/detail/pipeline_order.hpp"
 #include "iq/detail/pipeline_queue.hpp"
 #include "iq/detail/pipeline_shape.hpp"
+#include "iq/detail/pipeline_work.hpp"
 #include "iq/pipeline_options.hpp"
 #include "iq/relay.hpp"
 
@@ -50,63 +52,6 @@ void describe_ends(PipeNode& node, const Options& options) {
   node.users_input = users_queue(options.in);
   node.users_output = users_queue(options.out);
 }
-
-/// Calls `function(item, pass)` until it does not throw, `retries` times more at most.
-template <class Call, class Fail>
-void attempt(int retries, Call&& call, Fail&& fail) {
-  for (;; --retries) {
-    try {
-      return call();
-    } catch (...) {
-      if (retries > 0) continue;
-      fail(std::current_exception());
-      return;
-    }
-  }
-}
-
-/// From an item to at most one result.
-template <class In, class Out, class F>
-class ItemWork {
- public:
-  ItemWork(F f, OnError<In, Out> on_error, int retries)
-      : function_(std::move(f)), on_error_(std::move(on_error)), retries_(retries) {}
-
-  F& stored() noexcept { return function_; }
-
-  /// Passes the results of `item` to `put(Out)`.
-  template <class Put>
-  void operator()(F& function, const In& item, Put& put) const {
-    std::optional<Out> result;
-    bool is_failed = false;
-    if (on_error_.raises() && retries_ == 0) {
-      result = call(function, item);
-    } else {
-      attempt(
-          retries_, [&] { result = call(function, item); },
-          [&](const std::exception_ptr& error) {
-            is_failed = true;
-            handle(item, error, put);
-          });
-    }
-    if (result && !is_failed) put(*std::move(result));
-  }
-
- private:
-  static std::optional<Out> call(F& function, const In& item) {
-    return std::optional<Out>(function(item));
-  }
-  template <class Put>
-  void handle(const In& item, const std::exception_ptr& error, Put& put) const {
-    if (on_error_.raises()) std::rethrow_exception(error);
-    Output<Out> output(put);
-    on_error_.handler()(item, error, output);
-  }
-
-  F function_;
-  OnError<In, Out> on_error_;
-  int retries_;
-};
 
 /// What filter makes of its predicate.
 template <class T, class F>
@@ -149,19 +94,28 @@ class MapNode final : public PipeNode {
     }
   }
 
+  void begin_stage() override { call_step_initialize(work_.stored()); }
+  void end_stage() override { call_step_shutdown(work_.stored()); }
+  const WorkerLine* inline_line() const override { return &here_; }
+
   InlineNext make_inline(const InlineStage& stage, const InlineNext& next) override {
+    const auto hooks = std::make_shared<std::optional<WorkerHooks<F>>>();
     return make_inline_step<In>(
         stage, next,
-        [this, next](const In& item, std::uint64_t number) {
+        [this, next, hooks](const In& item, std::uint64_t number) {
+          if (!*hooks) hooks->emplace(work_.stored());
           bool is_empty = true;
           auto put = [&](Out&& result) {
             if (!is_empty && traits.ordered) refuse_second_result();
             is_empty = false;
             sink_of<Out>(next).put(std::move(result), number);
           };
-          work_(work_.stored(), item, put);
+          work_(work_.stored(), item, here_, put);
+          here_.finish();
         },
-        [] {});
+        [hooks] {
+          if (*hooks) (*hooks)->finish();
+        });
   }
 
   std::shared_ptr<PipeNode> make_sequencer() const override {
@@ -188,11 +142,14 @@ class MapNode final : public PipeNode {
   void run(const StagePlace& place, F& function, Consumer<WireIn>& in, Producer<WireOut>& out,
            int worker) {
     bool is_unwanted = false;
+    require_whole(place.lines[worker]);
+    WorkerHooks<F> hooks(function);
     try {
       relay_all(place, function, in, out, worker, is_unwanted);
     } catch (const NoConsumers&) {
       if (!is_unwanted) throw;  // the user's own
     }
+    hooks.finish();
   }
 
   template <class WireIn, class WireOut>
@@ -204,14 +161,18 @@ class MapNode final : public PipeNode {
     // so before the item goes back, where it may be given up: nobody misses it.
     const auto pass_on = [&](Emit<WireOut>& emit, const WireOut& result) {
       try {
-        emit(result);
+        RelayLoop::put_in_parts(emit, result, [&] { line.is_partly_out.store(1); });
       } catch (const NoConsumers&) {
         is_unwanted = true;
         line.is_unwanted.store(1, std::memory_order_seq_cst);
         throw;
       }
     };
-    relay(in, out, [&](const WireIn& wire, Emit<WireOut>& emit) {
+    const auto next = [&](HandOverCore& link) {
+      line.is_partly_out.store(0, std::memory_order_relaxed);
+      return next_item(link, function, traits.idle_after_ns);
+    };
+    auto step = [&](const WireIn& wire, Emit<WireOut>& emit) {
       std::uint64_t number = 0;
       if constexpr (kIsNumbered<WireIn>)
         number = wire.number();
@@ -231,25 +192,28 @@ class MapNode final : public PipeNode {
         }
       };
       if constexpr (kIsNumbered<WireIn>) {
-        if (!wire.is_gap()) work_(function, wire.value(), put);
+        if (!wire.is_gap()) work_(function, wire.value(), line, put);
       } else {
-        work_(function, wire, put);
+        work_(function, wire, line, put);
       }
       if constexpr (kIsNumbered<WireOut>) {
         running.stop();
         if (is_empty && place.keeps_order) pass_on(emit, WireOut::gap(number));
       }
-    });
+      line.finish();
+    };
+    RelayLoop::run(in, out, step, next);
   }
 
   ItemWork<In, Out, F> work_;
+  WorkerLine here_;  // of what runs in the caller
 };
 
 template <class In, class F>
 class EachNode final : public PipeNode {
  public:
   EachNode(F function, const EachOptions<In>& options)
-      : function_(std::move(function)), on_error_(options.on_error), retries_(options.retries) {
+      : work_(std::move(function), options.on_error, options.retries) {
     describe_stage(traits, options, "for_each", options.stateful || kHasState<F, In>);
     traits.shares_state = traits.has_state && !std::copy_constructible<F>;
     traits.reads_numbers = true;
@@ -261,10 +225,22 @@ class EachNode final : public PipeNode {
   void launch(const StagePlace& place) override {
     place.in->is_numbered ? launch_as<true>(place) : launch_as<false>(place);
   }
+  void begin_stage() override { call_step_initialize(work_.stored()); }
+  void end_stage() override { call_step_shutdown(work_.stored()); }
+  const WorkerLine* inline_line() const override { return &here_; }
 
   InlineNext make_inline(const InlineStage& stage, const InlineNext& next) override {
+    const auto hooks = std::make_shared<std::optional<WorkerHooks<F>>>();
     return make_inline_step<In>(
-        stage, next, [this](const In& item, std::uint64_t) { handle(function_, item); }, [] {});
+        stage, next,
+        [this, hooks](const In& item, std::uint64_t) {
+          if (!*hooks) hooks->emplace(work_.stored());
+          work_(work_.stored(), item, here_);
+          here_.finish();
+        },
+        [hooks] {
+          if (*hooks) (*hooks)->finish();
+        });
   }
 
  private:
@@ -272,8 +248,11 @@ class EachNode final : public PipeNode {
   void launch_as(const StagePlace& place) {
     using WireIn = Wire<In, kIn>;
     const auto body = [this, place](Consumer<WireIn>& in, int worker) {
-      with_own_copy(function_, place.launcher->in_threads(),
-                    [&](F& function) { run(place.lines[worker], function, in); });
+      with_own_copy(work_.stored(), place.launcher->in_threads(), [&](F& function) {
+        WorkerHooks<F> hooks(function);
+        run(place.lines[worker], function, in);
+        hooks.finish();
+      });
     };
     launch_workers<Consumer<WireIn>>(place, traits, body, PipeEnd<WireIn>(*place.in));
   }
@@ -281,31 +260,30 @@ class EachNode final : public PipeNode {
   template <class WireIn>
   void run(WorkerLine& line, F& function, Consumer<WireIn>& in) {
     ItemTimer timer(traits.timeout_ns);
-    for (const WireIn& wire : in) {
+    const auto handle = [&](const WireIn& wire) {
       if constexpr (kIsNumbered<WireIn>) {
         line.begin(wire.number());
-        if (wire.is_gap()) continue;
+        if (wire.is_gap()) return;
       } else {
         line.begin(place_in_lane(in.item_id()));
       }
-      const In& item = value_of<In>(wire);
       const ItemTimer::Running running(timer);
-      handle(function, item);
+      work_(function, value_of<In>(wire), line);
+      line.finish();
+    };
+    if constexpr (HasIdle<F>) {
+      ConsumerCore& core = *EndpointAccess::core(in);
+      while (next_item(core, function, traits.idle_after_ns) == Status::ok) {
+        const WireIn& wire = EndpointAccess::in_hand(in);
+        handle(wire);
+      }
+    } else {
+      for (const WireIn& wire : in) handle(wire);
     }
   }
 
-  void handle(F& function, const In& item) const {
-    attempt(
-        retries_, [&] { static_cast<void>(function(item)); },
-        [&](const std::exception_ptr& error) {
-          if (on_error_.raises()) std::rethrow_exception(error);
-          on_error_.handler()(item, error);
-        });
-  }
-
-  F function_;
-  OnError<In, void> on_error_;
-  int retries_;
+  EachWork<In, F> work_;
+  WorkerLine here_;  // of what runs in the caller
 };
 
 }  // namespace iq::detail

@@ -1,0 +1,18 @@
+// The tables of steps that the program's exit waits for.
+#pragma once
+
+#include "iq/detail/steps_base.hpp"
+
+namespace iq::detail {
+
+class ExitGate {
+ public:
+  /// From now on exit() lets it end in order. Errors: bad_alloc.
+  static void add(StepsBase& steps);
+  static void remove(StepsBase& steps) noexcept;
+
+ private:
+  static void wait_for_all() noexcept;
+};
+
+}  // namespace iq::detail

@@ -1,0 +1,204 @@
+// Tables that run while their owner does something else; what stop() means, and what an exit.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <ranges>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "iq/iq.hpp"
+#include "support/process.hpp"
+
+namespace {
+
+using std::views::iota;
+using Clock = std::chrono::steady_clock;
+
+int same(int x) { return x; }
+
+}  // namespace
+
+TEST_CASE("background: start(), something else, stop(): then everything is done") {
+  auto done = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(same, 2), iq::funcstep([&](int) { ++*done; }, 2)};
+  p.put_iterable(iota(0, 1'000));
+  p.start();
+  CHECK(p.alive());
+  p.stop();
+  CHECK(*done == 1'000);
+  CHECK(p.count() == 1'000);
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: a scope is the same: what is behind it may rely on all being done") {
+  auto done = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep([&](int) { ++*done; }, 2)};
+  p.put_iterable(iota(0, 1'000));
+  {
+    const auto running = p.in_background();
+    CHECK(p.alive());
+    p.put(1'000);
+  }
+  CHECK(*done == 1'001);
+  CHECK_FALSE(p.alive());
+}
+
+TEST_CASE("background: a scope throws what failed in it; one that is unwound ends at once") {
+  SUBCASE("it throws") {
+    iq::Steps p{iq::funcstep([](int) { throw std::runtime_error("in the background"); })};
+    p.put(1);
+    const auto in_scope = [&] { const auto running = p.in_background(); };
+    CHECK_THROWS_AS(in_scope(), iq::PipelineFailed);
+    CHECK_FALSE(p.ok());
+  }
+  SUBCASE("it was stopped by hand") {
+    iq::Steps p{iq::funcstep(same)};
+    {
+      const auto running = p.in_background();
+      p.put(1);
+      p.stop();
+    }
+    CHECK(p.count() == 1);
+  }
+  SUBCASE("unwound") {
+    const auto begun = Clock::now();
+    iq::Steps p{iq::funcstep([](int) { ::sleep(60); })};
+    p.put_iterable(iota(0, 1'000));
+    const auto in_scope = [&] {
+      const auto running = p.in_background();
+      throw std::logic_error("of the user's");
+    };
+    CHECK_THROWS_AS(in_scope(), std::logic_error);
+    CHECK(Clock::now() - begun < std::chrono::seconds(3));
+    CHECK_FALSE(p.alive());
+  }
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: stop() interrupts what may be endless, and drains what is on its way") {
+  auto pulled = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(same, 2)};
+  p.put_iterable(iota(0) | std::views::transform([&](int x) {
+                   ++*pulled;
+                   return x;
+                 }));
+  p.start();
+  CHECK(iqtest::wait_until([&] { return *pulled > 3; }));
+  const auto begun = Clock::now();
+  p.stop();
+  CHECK(Clock::now() - begun < std::chrono::seconds(2));
+  CHECK(p.ok());
+  std::vector<int> all;
+  for (const int x : p.results()) all.push_back(x);
+  std::ranges::sort(all);
+  // All that was pulled came out, but for the one that was in the source's hand.
+  CHECK(std::ranges::equal(all, iota(0, static_cast<int>(all.size()))));
+  CHECK(*pulled - static_cast<std::int64_t>(all.size()) <= 1);
+}
+
+TEST_CASE("background: an input queue: until its producers close, or until stop()") {
+  iq::IterableQueue<int> queue;
+  auto into = queue.get_producer();
+  auto done = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep([&](int) { ++*done; }, 2)};
+  p.take_from(queue);
+  SUBCASE("its producers close: run() returns") {
+    for (int i = 0; i < 100; ++i) into.put(i);
+    into.close();
+    queue.close();
+    p.run();
+    CHECK(*done == 100);
+  }
+  SUBCASE("stop(): what comes later stays in the queue") {
+    p.start();
+    for (int i = 0; i < 100; ++i) into.put(i);
+    CHECK(iqtest::wait_until([&] { return *done == 100; }));
+    CHECK(p.alive());
+    p.stop();
+    CHECK(*done == 100);
+    into.put(100);
+    CHECK(queue.get_consumer().get() == 100);
+  }
+  SUBCASE("stop() with a full queue: nothing is lost between the two") {
+    into.put_all(std::vector<int>(10'000, 1));
+    p.start();
+    CHECK(iqtest::wait_until([&] { return *done > 100; }));
+    p.stop();
+    CHECK(queue.size() == 10'000 - static_cast<std::uint64_t>(*done));
+  }
+  CHECK(p.ok());
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: a table that is destroyed while it runs has done everything then") {
+  auto done = iqtest::shared_counter();
+  {
+    iq::Steps p{iq::funcstep(same, 2), iq::funcstep([&](int) { ++*done; })};
+    p.put_iterable(iota(0, 500));
+    p.put_iterable(iota(1'000'000));
+    p.start();
+  }
+  CHECK(*done >= 500);
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: a daemon that is destroyed while it runs ends at once") {
+  auto begun = iqtest::shared_counter();
+  const auto start = Clock::now();
+  {
+    iq::Steps p{iq::StepsOptions{.daemon = true}, iq::funcstep([&](int) {
+                  ++*begun;
+                  ::sleep(60);
+                })};
+    p.put_iterable(iota(0, 500));
+    p.start();
+    CHECK(iqtest::wait_until([&] { return *begun == 1; }));
+  }
+  CHECK(Clock::now() - start < std::chrono::seconds(3));
+  CHECK(*begun == 1);
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: exit() waits for a table that is no daemon, and not for one that is") {
+  auto done = iqtest::shared_counter();
+  const auto leave_early = [&](bool daemon) {
+    return iqtest::spawn([&done, daemon] {
+      iq::Steps p{iq::StepsOptions{.daemon = daemon}, iq::funcstep([&done](int) {
+                    ::usleep(1'000);
+                    ++*done;
+                  })};
+      p.put_iterable(iota(0, 300));
+      p.start();
+      std::exit(5);  // p is not destroyed
+    });
+  };
+  SUBCASE("no daemon") {
+    auto child = leave_early(false);
+    CHECK(child.wait() == iqtest::Exit{5, 0});
+    CHECK(*done == 300);
+  }
+  SUBCASE("daemon") {
+    auto child = leave_early(true);
+    CHECK(child.wait() == iqtest::Exit{5, 0});
+    CHECK(iqtest::reap_orphans(2.0));
+    CHECK(*done < 300);
+  }
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: a child that the program forks itself leaves its parent's table alone") {
+  auto done = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep([&](int) { ++*done; })};
+  p.start();
+  p.put(1);
+  auto child = iqtest::spawn([] { std::exit(0); });
+  CHECK(child.wait().ok());
+  CHECK(p.alive());
+  p.put(2);
+  p.stop();
+  CHECK(*done == 2);
+}
