@@ -3,8 +3,13 @@
 // them is not among them.
 #include "base/standard_error.hpp"
 
+#include <any>
+#include <functional>
+#include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
+#include <variant>
 
 namespace iq::detail {
 namespace {
@@ -30,6 +35,17 @@ const StandardError kStandardErrors[] = {
     {typeid(std::underflow_error), "std::underflow_error", make_from_text<std::underflow_error>},
     {typeid(std::bad_alloc), "std::bad_alloc", make_plain<std::bad_alloc>},
     {typeid(std::bad_cast), "std::bad_cast", make_plain<std::bad_cast>},
+    {typeid(std::bad_array_new_length), "std::bad_array_new_length",
+     make_plain<std::bad_array_new_length>},
+    {typeid(std::bad_typeid), "std::bad_typeid", make_plain<std::bad_typeid>},
+    {typeid(std::bad_any_cast), "std::bad_any_cast", make_plain<std::bad_any_cast>},
+    {typeid(std::bad_optional_access), "std::bad_optional_access",
+     make_plain<std::bad_optional_access>},
+    {typeid(std::bad_variant_access), "std::bad_variant_access",
+     make_plain<std::bad_variant_access>},
+    {typeid(std::bad_function_call), "std::bad_function_call", make_plain<std::bad_function_call>},
+    {typeid(std::bad_weak_ptr), "std::bad_weak_ptr", make_plain<std::bad_weak_ptr>},
+    {typeid(std::bad_exception), "std::bad_exception", make_plain<std::bad_exception>},
     {typeid(std::exception), "std::exception", make_plain<std::exception>},
 };
 

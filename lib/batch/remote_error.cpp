@@ -5,10 +5,7 @@
 #include <cxxabi.h>
 
 #include <cstdlib>
-#include <future>
-#include <ios>
-#include <new>
-#include <stdexcept>
+#include <exception>
 #include <string_view>
 #include <system_error>
 #include <typeinfo>

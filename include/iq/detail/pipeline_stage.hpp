@@ -161,10 +161,7 @@ class MapNode final : public PipeNode {
     // so before the item goes back, where it may be given up: nobody misses it.
     const auto pass_on = [&](Emit<WireOut>& emit, const WireOut& result) {
       try {
-        if constexpr (kPutsItself<F, In, Out>)
-          RelayLoop::put_in_parts(emit, result, [&] { line.is_partly_out.store(1); });
-        else
-          emit(result);
+        RelayLoop::put_in_parts(emit, result, [&] { line.is_partly_out.store(1); });
       } catch (const NoConsumers&) {
         is_unwanted = true;
         line.is_unwanted.store(1, std::memory_order_seq_cst);
