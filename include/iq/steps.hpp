@@ -58,7 +58,7 @@ struct StepsOptions {
 ///            killed and cannot be replaced, ends all steps within about a second, and is thrown as
 ///            PipelineFailed where the end is told, and by what would put more. Interrupted after a
 ///            signal. Of several, the first.
-/// Threads:   one at a time. Processes: the one that made it.
+/// Threads:   one at a time. Processes: the one that made it; WrongProcess in others.
 /// If killed: its workers are killed with it.
 template <class In, class Out>
 class Steps final {

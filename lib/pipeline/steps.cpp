@@ -73,7 +73,16 @@ StepsBase::StepsBase(const PipelineOptions& options, bool daemon)
 
 StepsBase::~StepsBase() { ExitGate::remove(*this); }
 
+void StepsBase::require_here(const char* what) const {
+  if (generation_ == process_generation()) return;
+  throw WrongProcess(fmt::format(
+      "iq::Steps: {}() in a child of the process that made the table: it is the parent's. Make one "
+      "here",
+      what));
+}
+
 void StepsBase::require_open(const char* what) const {
+  require_here(what);
   if (!is_finished_) return;
   throw Closed(fmt::format(
       "iq::Steps: {}() after {}: nothing more can be put", what,
@@ -81,6 +90,7 @@ void StepsBase::require_open(const char* what) const {
 }
 
 void StepsBase::require_described(const char* what) const {
+  require_here(what);
   if (state_ == StepsState::described) return;
   throw Closed(fmt::format(
       "iq::Steps: {}() {}: a table runs once, and was started already. Make another one", what,
@@ -88,6 +98,7 @@ void StepsBase::require_described(const char* what) const {
 }
 
 void StepsBase::require_running(const char* what) const {
+  require_here(what);
   if (state_ == StepsState::running) return;
   if (state_ == StepsState::described) {
     throw Closed(fmt::format(

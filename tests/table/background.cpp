@@ -219,6 +219,21 @@ TEST_CASE("background: a child that the program forks itself leaves its parent's
   p.put(1);
   auto child = iqtest::spawn([] { std::exit(0); });
   CHECK(child.wait().ok());
+  auto user = iqtest::spawn([&] {
+    const auto is_refused = [](auto call) {
+      try {
+        call();
+      } catch (const iq::WrongProcess&) {
+        return true;
+      }
+      return false;
+    };
+    iqtest::require(is_refused([&] { p.put(3); }), "put");
+    iqtest::require(is_refused([&] { p.stop(); }), "stop");
+    iqtest::require(is_refused([&] { p.wait(); }), "wait");
+    iqtest::require(is_refused([&] { p.start(); }), "start");
+  });
+  CHECK(user.wait().ok());
   CHECK(p.alive());
   p.put(2);
   p.stop();

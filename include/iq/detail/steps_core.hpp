@@ -95,6 +95,7 @@ class StepsCore final : public StepsBase {
     end_in_order();
   }
   void begin_results() {
+    require_here("results");
     if (is_read_) throw Closed("iq::Steps: results() was called before: they are read once");
     finish();
     if (is_described()) launch();
@@ -185,8 +186,9 @@ class StepsCore final : public StepsBase {
       Status status = Status::closed;
       try {
         status = feed_->put_for(entry, patience);
-      } catch (const Error& error) {
-        if (error.code() == Errc::too_large) throw;
+      } catch (const Closed&) {       // a signal asked for the end
+      } catch (const Stopped&) {      // something failed
+      } catch (const NoConsumers&) {  // the steps have ended
       }
       if (status == Status::ok) return;
       if (status != Status::timeout) explain_refusal();
@@ -214,13 +216,13 @@ class StepsCore final : public StepsBase {
   }
   void note_failed() noexcept {
     failure_ = std::current_exception();
-    feeders_.kill(SIGKILL);
-    end_feeders();
+    end_feeders(SIGKILL);
     note_told(false);
   }
   // What they failed with, the steps were told.
-  void end_feeders() noexcept {
+  void end_feeders(int signal = 0) noexcept {
     try {
+      if (signal != 0) feeders_.kill(signal);
       feeders_.join({.signals = false});
     } catch (const Error&) {
     }
