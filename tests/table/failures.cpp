@@ -294,6 +294,22 @@ TEST_CASE("failures: a worker that is stuck in its step does not keep a failed t
   CHECK(failed.exception_text() == "meanwhile");
 }
 
+TEST_CASE("failures: a worker that is stuck for longer than its time is replaced") {
+  auto tries = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(
+      [&](int x) {
+        if (x == 5 && ++*tries == 1) ::sleep(60);
+        return x;
+      },
+      {.workers = 2, .timeout = std::chrono::milliseconds(200)})};
+  p.put_iterable(iota(0, 20));
+  p.run();
+  std::vector<int> seen(20);
+  for (const int x : p.results()) ++seen[static_cast<std::size_t>(x)];
+  CHECK(seen == std::vector<int>(20, 1));
+  CHECK(*tries == 2);
+}
+
 TEST_CASE("failures: the caller is killed: nobody is left two seconds later") {
   iqtest::Shared<std::array<std::atomic<int>, 2>> pids;
   auto child = iqtest::spawn([&] {
