@@ -275,10 +275,49 @@ void show_lock_step(double seconds) {
   }
 }
 
+/// So many tasks that all wait for the same one, which comes last.
+void wait_once(int tasks) {
+  iq::Future<int> last;
+  std::vector<iq::Future<void>> waiting;
+  for (int i = 0; i < tasks; ++i) waiting.push_back(iq::spawn([&last] { last.get(); }));
+  last = iq::spawn([] { return 1; });
+  iq::pget(waiting);
+}
+
+void start_threads(int threads) {
+  std::vector<std::thread> started;
+  for (int i = 0; i < threads; ++i) started.emplace_back([] {});
+  for (std::thread& thread : started) thread.join();
+}
+
+/// What decided for tasks on stacks of their own: docs/decisions/0011.
+void show_tasks(double seconds) {
+  constexpr int kTasks = 10'000;
+  constexpr int kThreads = 1'000;
+  const auto us_each = [](int count, auto&& work) {
+    const auto begun = Clock::now();
+    work();
+    return Seconds(Clock::now() - begun).count() * 1e6 / count;
+  };
+  const double first = us_each(kTasks, [] { wait_once(kTasks); });
+  std::vector<double> again, alone, threads;
+  for (int round = 0; round < kRounds; ++round) {
+    again.push_back(us_each(kTasks, [] { wait_once(kTasks); }));
+    alone.push_back(ns_per_call(seconds, [](int) { iq::spawn([] {}).get(); }) / 1e3);
+    threads.push_back(us_each(kThreads, [] { start_threads(kThreads); }));
+  }
+  fmt::print("\ntasks and threads, us each\n");
+  fmt::print("  {:<44}{:>8.2f}\n", "spawn, run, end", median(alone));
+  fmt::print("  {:<44}{:>8.2f}\n", "10,000 at a time that wait once", median(again));
+  fmt::print("  {:<44}{:>8.2f}\n", "the same, the first time", first);
+  fmt::print("  {:<44}{:>8.2f}\n", "std::thread, 1,000 at a time", median(threads));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const double seconds = argc > 1 ? std::atof(argv[1]) : 0.3;
+  show_tasks(seconds);
   show_lone_caller(seconds);
   show_rates(seconds, std::chrono::microseconds(0));
   show_rates(seconds, std::chrono::microseconds(20));

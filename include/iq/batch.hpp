@@ -89,7 +89,8 @@ class batched;
 /// fork: a server has the values of that moment.
 ///
 /// Errors of a call: what the function threw, to every caller of that batch, or what the Outcome of
-///   that call holds; types of std and of iq stay what they are, others arrive as RemoteError.
+///   that call holds; types of iq, and those of std that are made of a text or of nothing, and
+///   std::system_error stay what they are, others arrive as RemoteError with its type's name.
 ///   BadArgument when the function returns another number of results. ServerDied when the server
 ///   was killed in the middle, unless BatchOptions::idempotent; the next batch is served by
 ///   another. Closed after the function was destroyed. TooLarge with both sizes.
@@ -129,7 +130,8 @@ class batched<R(Args...)> {
 
     batched(const batched&) = delete;
     batched& operator=(const batched&) = delete;
-    /// Where it was made: serves what is under way, refuses what comes later, ends the servers.
+    /// Where it was made: refuses what comes later, serves what is under way, for 5 s at most, ends
+    /// the servers.
     ~batched() { function_->close(); }
 
     /// Calls the function and waits for this call's result. In a context others join it first.

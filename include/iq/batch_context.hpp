@@ -27,7 +27,8 @@ class BatchContext {
   /// Begins the context, or joins the one that stands.
   BatchContext() = default;
   /// Joins the context of that name, or begins it, unless one stands. It is shared by the processes
-  /// of the program that made the batched functions, and programs that have opened them by name.
+  /// of the program that made the batched functions, and programs that have opened them by name:
+  /// where there is no function yet, from the first one on.
   /// Errors: NoSpace, CannotProbe, SystemError.
   explicit BatchContext(const std::string& name) : scope_(name) {}
   BatchContext(const BatchContext&) = delete;

@@ -50,14 +50,14 @@ class SkipEntry : public std::exception {
 };
 
 /// Where an error handler puts what the stage shall pass on instead, any number of items: they
-/// appear together, and exactly once, like the stage's own results.
+/// appear together, and exactly once, like the stage's own results. More than the stage's .capacity
+/// go out in parts: a worker that is killed after the first one ends the pipeline.
 template <class T>
 class Output {
  public:
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
-  /// Passes `item` on, waiting for room. Errors: TooLarge when they do not fit together; as
-  /// Producer::put().
+  /// Passes `item` on, waiting for room. Errors: as Producer::put().
   void put(T item) { put_(where_, std::move(item)); }
 
   /// Called by the stage.

@@ -104,9 +104,13 @@ auto map_tasks_unordered(F fn, R&& range, const Launch& launch) {
   using U = typename decltype(futures)::value_type::value_type;
   const ReadyOrder<U> order(futures);
   wait(futures, futures.size());
-  std::vector<U> results;
-  for (const std::size_t i : order.get()) results.push_back(std::move(futures[i]).get());
-  return results;
+  if constexpr (std::is_void_v<U>) {
+    for (const std::size_t i : order.get()) futures[i].get();
+  } else {
+    std::vector<U> results;
+    for (const std::size_t i : order.get()) results.push_back(std::move(futures[i]).get());
+    return results;
+  }
 }
 
 template <class F, class R, class Launch>
@@ -134,6 +138,9 @@ auto filter_tasks(F fn, R&& range, const Launch& launch, bool ordered) {
 /// any share one among themselves.
 ///
 /// Errors: what `fn` throws is the future's.
+/// Threads: its own; when that ends, a task that has not ended is forgotten, and what its stack
+///          holds with it: get() what is to be finished.
+/// Processes: a child that a task forks has that task alone, and ends with it.
 /// Cost:   a fraction of a microsecond, and two pages of memory while it runs. A stack has 256 KiB.
 template <class F, class... Args>
   requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
@@ -255,6 +262,11 @@ class TaskPool {
   template <class F, std::ranges::input_range R>
   auto pfilter(F fn, R&& range) {
     return detail::filter_tasks(std::move(fn), std::forward<R>(range), launcher(), true);
+  }
+  /// As iq::pfilter_unordered().
+  template <class F, std::ranges::input_range R>
+  auto pfilter_unordered(F fn, R&& range) {
+    return detail::filter_tasks(std::move(fn), std::forward<R>(range), launcher(), false);
   }
   /// Tasks of this pool that have begun and not ended.
   std::size_t running() const noexcept { return limit_.running(); }

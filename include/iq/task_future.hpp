@@ -60,7 +60,8 @@ inline constexpr bool kIsFuture<Future<T>> = true;
 /// While it waits, other tasks of the thread run, and calls that have gathered may go: to wait here
 /// counts as waiting for a result, see BatchContext.
 ///
-/// Threads:   only in the thread that made it. Processes: only there.
+/// Threads:   only in the thread that made it: to wait for it elsewhere is WouldDeadlock.
+/// Processes: only there: to wait for it in a child is WrongProcess.
 template <class T>
 class Future {
  public:
@@ -71,7 +72,8 @@ class Future {
 
   /// Whether get() would return at once.
   bool ready() const noexcept { return pending_ && pending_->ready(); }
-  /// Waits until ready(). Errors: WouldDeadlock when nothing that runs could make it so.
+  /// Waits until ready(). Errors: WouldDeadlock when nothing that runs could make it so;
+  /// WrongProcess; Closed when it stands for nothing.
   void wait() const { detail::await(state(), detail::kNoDeadline); }
   /// Waits at most `timeout`. False when it is not ready then. Errors: as wait().
   template <class Rep, class Period>

@@ -76,6 +76,8 @@ std::shared_ptr<Board> Board::of_process() {
   return known ? known : keep_board(std::make_shared<Board>());
 }
 
+bool Board::is_known() { return known_board() != nullptr; }
+
 std::shared_ptr<Board> Board::join_process(const InboxAddress& file, std::uint64_t id) {
   if (auto known = known_board()) return known->id() == id ? known : nullptr;
   Fd found = open_inbox_file(file);
@@ -160,23 +162,41 @@ std::optional<Board::Place> Board::new_context() {
   return begin_context(std::uint64_t{source()} << 32 | source() | 1);
 }
 
-// B1. A context whose members have all died has an id and nobody: it is free, too.
+bool Board::has_member(std::uint32_t index) const noexcept {
+  for (std::uint32_t m = 0; m < members_used(); ++m) {
+    const auto state = MemberState::unpack(member(m).state.load(std::memory_order_seq_cst));
+    if (state.phase != Phase::none && state.context == index) return true;
+  }
+  return false;
+}
+
+/// Of a member there that joined under another id.
+std::optional<std::uint64_t> Board::id_of_others(std::uint32_t index,
+                                                 std::uint64_t id) const noexcept {
+  for (std::uint32_t m = 0; m < members_used(); ++m) {
+    const auto state = MemberState::unpack(member(m).state.load(std::memory_order_seq_cst));
+    if (state.phase == Phase::none || state.context != index) continue;
+    const std::uint64_t theirs = member(m).context_id.load(std::memory_order_relaxed);
+    if (theirs != id) return theirs;
+  }
+  return std::nullopt;
+}
+
+// B1. A context whose members have all died has an id and nobody: it is free, too. Who joined it
+// just before it was taken has not seen that, and is seen here: then it is theirs again.
 std::optional<Board::Place> Board::begin_context(std::uint64_t id) {
-  const auto has_member = [this](std::uint32_t index) {
-    for (std::uint32_t m = 0; m < members_used(); ++m) {
-      const auto state = MemberState::unpack(member(m).state.load(std::memory_order_seq_cst));
-      if (state.phase != Phase::none && state.context == index) return true;
-    }
-    return false;
-  };
   for (const bool abandoned_too : {false, true}) {
     if (abandoned_too) repair_dead();
     for (std::uint32_t i = 0; i < kBoardContexts; ++i) {
       std::uint64_t former = context(i).id.load(std::memory_order_acquire);
       if (former != 0 && (!abandoned_too || has_member(i))) continue;
       if (!context(i).id.compare_exchange_strong(former, id, std::memory_order_seq_cst)) continue;
-      for (auto& hint : context(i).hints) hint.store(0, std::memory_order_relaxed);
-      return Place{i, id};
+      if (const auto theirs = id_of_others(i, id)) {
+        std::uint64_t mine = id;
+        context(i).id.compare_exchange_strong(mine, *theirs, std::memory_order_seq_cst);
+        continue;
+      }
+      return Place{i, id};  // hints of the former one may be left: too high is right enough
     }
   }
   return std::nullopt;

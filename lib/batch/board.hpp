@@ -62,8 +62,15 @@ enum class CallPhase : std::uint32_t {
   failed = 4,   ///< nobody will answer
 };
 
-/// A call's word, packed: phase:4 | turn:28 | ticket:32. The turn tells it from earlier calls in
-/// the same slot.
+/// Why a call has failed.
+enum class CallFailure : std::uint32_t {
+  undelivered = 0,  ///< it was served, and its answer does not reach its caller
+  ended = 1,        ///< the function had ended before
+  not_sent = 2,     ///< for another reason
+};
+
+/// A call's word, packed: phase:4 | turn:28 | ticket:32, of a failed one the reason instead of the
+/// ticket. The turn tells it from earlier calls in the same slot.
 struct CallWord {
   CallPhase phase = CallPhase::free;
   std::uint32_t turn = 0;
@@ -92,7 +99,8 @@ struct alignas(kLineBytes) BoardContext {
   Shared<std::uint32_t> flusher;  ///< member + 1 that forms batches now, or 0 (members, repair)
   Shared<std::uint32_t> wanted;   ///< raised by who wants that looked at (members)
   Shared<std::uint32_t> full;     ///< 1: some function may have max_size calls, or an overdue one
-  /// Calls pending per function and object, by hash: a hint, wrong by a few after deaths.
+  /// Calls pending per function and object that have a max_size, by hash: a hint, never too low,
+  /// too high after deaths until everybody waits.
   alignas(kLineBytes) Shared<std::uint32_t> hints[kBoardHints];
 };
 
@@ -106,6 +114,7 @@ struct alignas(kLineBytes) BoardMember {
   Shared<std::int32_t> number;    ///< under which number
   Shared<std::uint32_t> used;     ///< slots below it were used
   Shared<std::uint32_t> forming;  ///< the ticket of a batch that it forms, until that is put
+  Shared<std::uint32_t> tickets;  ///< how many there were of members in this place
 };
 
 inline constexpr std::size_t kInlineBytes = 88;
@@ -137,6 +146,8 @@ class Board {
  public:
   /// The one of this process, made if there is none. Errors: NoSpace, SystemError, CannotProbe.
   static std::shared_ptr<Board> of_process();
+  /// Whether there is one.
+  static bool is_known();
   /// The one in another process's file, for a process that has none of its own so far; its own
   /// otherwise. Null when the file cannot be had. Errors: as above.
   static std::shared_ptr<Board> join_process(const InboxAddress& file, std::uint64_t id);
@@ -175,6 +186,8 @@ class Board {
   std::optional<Place> new_context();
   /// The context of that name, begun if there is none. Empty when all are in use.
   std::optional<Place> named_context(std::string_view name);
+  /// Whether somebody takes part in it, or did and died.
+  bool has_member(std::uint32_t context) const noexcept;
   /// Where another process finds the file, while this one lives.
   InboxAddress address() const noexcept;
 
@@ -198,6 +211,7 @@ class Board {
   }
   std::optional<Place> begin_context(std::uint64_t id);
   std::optional<Place> find_context(std::uint64_t id) const noexcept;
+  std::optional<std::uint64_t> id_of_others(std::uint32_t context, std::uint64_t id) const noexcept;
   bool repair_member(std::uint32_t member);
   void take_back(std::uint32_t context, std::uint32_t ticket) noexcept;
 

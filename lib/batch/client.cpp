@@ -14,6 +14,7 @@
 #include <random>
 #include <utility>
 
+#include "batch/joining.hpp"
 #include "batch/membership.hpp"
 #include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
@@ -23,27 +24,23 @@
 namespace iq::detail {
 namespace {
 
-constexpr std::int64_t kLookAfterNs = 25'000'000;
-
 struct ThreadClient {
   BatchClient* client = nullptr;
   std::uint64_t generation = 0;
+  BatchClient* parents = nullptr;  ///< kept, or a leak check would take it for lost
   ~ThreadClient() {
     // What an inherited one holds is the parent's: left alone.
     if (generation == process_generation()) delete std::exchange(client, nullptr);
   }
 };
 thread_local ThreadClient thread_client;
-
-std::byte* write_struct(std::byte* to, const void* from, std::size_t bytes) noexcept {
-  if (bytes != 0) std::memcpy(to, from, bytes);
-  return to + bytes;
-}
+std::atomic<std::uint64_t> clients_made{0};
 
 }  // namespace
 
 BatchClient& BatchClient::of_this_thread() {
   if (thread_client.client == nullptr || thread_client.generation != process_generation()) {
+    if (thread_client.client != nullptr) thread_client.parents = thread_client.client;
     thread_client.client = new BatchClient();
     thread_client.generation = process_generation();
   }
@@ -59,15 +56,23 @@ void BatchClient::forget_in_this_thread(const LocalFunction& function) noexcept 
   thread_client.client->forget_routes(&function);
 }
 
-// Ids differ between threads and processes, so that no late answer passes for another's.
-BatchClient::BatchClient()
-    : generation_(process_generation()), scheduler_(*this), first_turn_(std::random_device{}()) {}
+void BatchClient::take_answers_of_this_thread() {
+  if (thread_client.client == nullptr || thread_client.generation != process_generation()) return;
+  thread_client.client->take_answers();
+}
 
-// Contexts leave their boards while what they need is still there.
+// Ids of calls differ between threads and processes, so that no late answer passes for another's.
+BatchClient::BatchClient()
+    : id_(clients_made.fetch_add(1, std::memory_order_relaxed) + 1),
+      scheduler_(*this),
+      first_turn_(std::random_device{}()) {}
+
+// Contexts leave their boards while what they need is still there; those that outlive the thread,
+// as a static one does, have no callers any more.
 BatchClient::~BatchClient() {
   for (Call& call : calls_) call.context.reset();
   scheduler_.forget_all();
-  is_ending_ = true;
+  while (!contexts_.empty()) contexts_.back()->client_ends();
 }
 
 Inbox& BatchClient::inbox() {
@@ -81,12 +86,16 @@ void BatchClient::forget_routes(const LocalFunction* function) noexcept {
     if (route->under_way != 0) return false;
     return route->function.get() == function || route->function.use_count() == 1;
   });
-  drop_idle_inbox();
+  drop_idle();
 }
 
-// Where nobody knows it and nothing is on its way.
-void BatchClient::drop_idle_inbox() noexcept {
-  if (routes_.empty() && shared_.empty() && under_way_ == 0) inbox_.reset();
+// The inbox where nobody knows it and nothing is on its way; the ways to others' where no context
+// is shared with them.
+void BatchClient::drop_idle() noexcept {
+  if (shared_.empty()) outboxes_.reset();
+  if (routes_.empty() && shared_.empty() && under_way_ == 0 && incoming_.left() == 0) {
+    inbox_.reset();
+  }
 }
 
 BatchClient::Route& BatchClient::route_to(LocalFunction& function) {
@@ -98,7 +107,7 @@ BatchClient::Route& BatchClient::route_to(LocalFunction& function) {
   Producer<Bytes> producer = function.get_producer();
   ProducerHandle core = EndpointAccess::core(producer);
   routes_.push_back(std::make_unique<Route>(
-      Route{function.shared_from_this(), std::move(producer), std::move(core), 0, {}}));
+      Route{function.shared_from_this(), std::move(producer), std::move(core), 0, true, {}}));
   return *routes_.back();
 }
 
@@ -113,7 +122,7 @@ std::uint64_t BatchClient::begin_call(Route& route, std::shared_ptr<CallResult> 
   call.result = std::move(result);
   call.route = &route;
   ++route.under_way;
-  ++under_way_;
+  if (under_way_++ == 0) next_look_ = 0;
   return id_of(index);
 }
 
@@ -140,28 +149,39 @@ void BatchClient::call(LocalFunction& function, std::span<const std::byte> objec
   const TaskContextHandle& context = scheduler_.context();
   const std::uint64_t id = begin_call(route, std::move(result));
   try {
-    if (!context) return send_one(route, RequestKind::direct, object, id, argument);
-    if (context->membership() != nullptr && post(context, function, object, argument, id)) return;
-    Bucket& bucket = bucket_for(*context, route, object);
-    const std::size_t bytes = argument.bytes();
-    const std::size_t at = bucket.calls.size();
-    bucket.calls.resize(at + sizeof(CallHead) + bytes);
-    const CallHead head{id, static_cast<std::uint32_t>(bytes), 0};
-    try {
-      argument.write(write_struct(bucket.calls.data() + at, &head, sizeof head), bytes);
-    } catch (...) {
-      bucket.calls.resize(at);
-      throw;
-    }
-    const BatchSettings& settings = function.settings();
-    ++bucket.count;
-    if (bucket.count == settings.max_size || bucket.calls.size() > route.core->max_bytes() / 2) {
-      send(bucket);
+    if (!context) {
+      send_one(route, RequestKind::direct, object, id, argument);
+    } else {
+      if (!context->name.empty()) join_named_context(*context);
+      if (context->membership() == nullptr || !post(context, function, object, argument, id)) {
+        keep(*context, route, object, argument, id);
+      }
     }
   } catch (...) {
     end_call(id, std::current_exception());
   }
   if (first_due_ != kForever && now_ns() >= first_due_) send_due();
+}
+
+// Until others of this thread are there, too, or all wait.
+void BatchClient::keep(TaskContext& context, Route& route, std::span<const std::byte> object,
+                       const CallWriter& argument, std::uint64_t id) {
+  Bucket& bucket = bucket_for(context, route, object);
+  const std::size_t bytes = argument.bytes();
+  const std::size_t at = bucket.calls.size();
+  bucket.calls.resize(at + sizeof(CallHead) + bytes);
+  const CallHead head{id, static_cast<std::uint32_t>(bytes), 0};
+  try {
+    argument.write(write_struct(bucket.calls.data() + at, &head, sizeof head), bytes);
+  } catch (...) {
+    bucket.calls.resize(at);
+    throw;
+  }
+  ++bucket.count;
+  if (bucket.count == route.function->settings().max_size ||
+      bucket.calls.size() > route.core->max_bytes() / 2) {
+    send(bucket);
+  }
 }
 
 void BatchClient::say_hello(LocalFunction& function, const CallWriter& hello,
@@ -187,12 +207,9 @@ bool BatchClient::post(const TaskContextHandle& context, LocalFunction& function
   Call& call = calls_[static_cast<std::uint32_t>(id)];
   call.context = context;
   call.slot = *slot;
+  first_due_ = std::min(first_due_, membership.first_due());
+  membership.flush_if_full();  // only now, since the answer may come meanwhile
   return true;
-}
-
-ProducerCore* BatchClient::producer_for(std::uint64_t function) {
-  const std::shared_ptr<LocalFunction> known = LocalFunction::find(function);
-  return known ? route_to(*known).core.get() : nullptr;
 }
 
 BatchClient::Bucket& BatchClient::bucket_for(TaskContext& context, Route& route,
@@ -220,108 +237,64 @@ BatchClient::Bucket& BatchClient::bucket_for(TaskContext& context, Route& route,
   return buckets_.back();
 }
 
-void BatchClient::refuse(const Route& route, Status status) {
-  if (status != Status::closed) route.core->raise(status);
-  throw Closed(
-      fmt::format("cannot call {}: it has ended. The object that made it was destroyed, in "
-                  "the process where that was; nothing was called",
-                  route.function->description()));
-}
-
-void BatchClient::send_one(Route& route, RequestKind kind, std::span<const std::byte> object,
-                           std::uint64_t id, const CallWriter& argument) {
-  const std::size_t bytes = argument.bytes();
-  RequestHead head;
-  head.kind = kind;
-  head.count = 1;
-  head.reply_to = inbox_->address();
-  head.object_bytes = static_cast<std::uint32_t>(object.size());
-  const CallHead call{id, static_cast<std::uint32_t>(bytes), 0};
-  std::byte* to = nullptr;
-  const Status status =
-      route.core->begin_encoded(sizeof head + object.size() + sizeof call + bytes, kForever, to);
-  if (status != Status::ok) refuse(route, status);
-  to = write_struct(to, &head, sizeof head);
-  to = write_struct(to, object.data(), object.size());
-  argument.write(write_struct(to, &call, sizeof call), bytes);
-  route.core->publish_placed(1);
-}
-
-void BatchClient::send(Bucket& bucket) noexcept {
-  Bucket gone = std::move(bucket);
-  buckets_.erase(buckets_.begin() + (&bucket - buckets_.data()));
-  try {
-    RequestHead head;
-    head.count = gone.count;
-    head.reply_to = inbox_->address();
-    head.object_bytes = static_cast<std::uint32_t>(gone.object.size());
-    std::byte* to = nullptr;
-    ProducerCore& core = *gone.route->core;
-    const Status status =
-        core.begin_encoded(sizeof head + gone.object.size() + gone.calls.size(), kForever, to);
-    if (status != Status::ok) refuse(*gone.route, status);
-    to = write_struct(to, &head, sizeof head);
-    to = write_struct(to, gone.object.data(), gone.object.size());
-    write_struct(to, gone.calls.data(), gone.calls.size());
-    core.publish_placed(1);
-  } catch (...) {
-    WireReader calls(gone.calls);
-    while (calls.left() != 0) {
-      const auto call = calls.read<CallHead>();
-      calls.take(call.bytes);
-      end_call(call.id, std::current_exception());
-    }
-  }
-  spare_buckets_.push_back(std::move(gone));
-}
-
-void BatchClient::send_due() noexcept {
-  const std::int64_t now = now_ns();
-  first_due_ = kForever;
-  for (std::size_t i = 0; i < buckets_.size();) {
-    if (buckets_[i].due <= now) {
-      send(buckets_[i]);
-    } else {
-      first_due_ = std::min(first_due_, buckets_[i++].due);
-    }
-  }
-}
-
-void BatchClient::flush(TaskContext& context) noexcept {
-  for (std::size_t i = 0; i < buckets_.size();) {
-    if (buckets_[i].context == &context) {
-      send(buckets_[i]);
-    } else {
-      ++i;
-    }
-  }
-}
-
 void BatchClient::forget_context(TaskContext& context) noexcept {
-  if (is_ending_) return;
   flush(context);
-  if (std::erase(shared_, &context) != 0) drop_idle_inbox();
+  std::erase(contexts_, &context);
+  std::erase(shared_, &context);
 }
 
+// What an answer wakes may call again, and then have to read on, see make_room(): so the rest of an
+// item is kept where that finds it.
 void BatchClient::receive(std::span<const std::byte> item) {
-  WireReader in(item);
-  while (in.left() != 0) {
-    const auto head = in.read<AnswerHead>();
-    const auto bytes = in.take(head.bytes);
-    const auto index = static_cast<std::uint32_t>(head.id);
-    if (head.state == AnswerState::error) {
-      end_call(head.id, decode_error(bytes));
-    } else if (head.state == AnswerState::value && index < calls_.size() && calls_[index].result &&
-               calls_[index].turn == head.id >> 32) {
-      std::exception_ptr error;
-      try {
-        calls_[index].result->accept(bytes);
-      } catch (...) {
-        error = std::current_exception();
+  something_came_ = true;
+  incoming_ = WireReader(item);
+  read_answers();
+}
+
+void BatchClient::read_answers() {
+  try {
+    while (incoming_.left() != 0) {
+      const auto head = incoming_.read<AnswerHead>();
+      const auto bytes = incoming_.take(head.bytes);
+      const auto index = static_cast<std::uint32_t>(head.id);
+      if (head.state == AnswerState::error) {
+        end_call(head.id, decode_error(bytes));
+      } else if (head.state == AnswerState::value && index < calls_.size() &&
+                 calls_[index].result && calls_[index].turn == head.id >> 32) {
+        std::exception_ptr error;
+        try {
+          calls_[index].result->accept(bytes);
+        } catch (...) {
+          error = std::current_exception();
+        }
+        end_call(head.id, error);
       }
-      end_call(head.id, error);
     }
+  } catch (...) {
+    incoming_ = WireReader({});
+    throw;
   }
+}
+
+void BatchClient::take_answers() {
+  read_answers();
+  while (inbox_) {  // what an answer wakes may end the last function that needed it
+    const auto item = inbox_->next(kAtOnce);
+    if (item.empty()) return;
+    receive(item);
+  }
+}
+
+// Whoever watches is told of the wait.
+std::span<const std::byte> BatchClient::next_item(DeadlineNs deadline) {
+  if (watch_ == nullptr) return inbox_->next(deadline);
+  watch_->before_wait();
+  struct Waited {
+    ReplyWatch* watch;
+    ~Waited() { watch->after_wait(); }
+  };
+  const Waited waited{watch_};
+  return inbox_->next(deadline);
 }
 
 void BatchClient::wait_for_replies(DeadlineNs deadline) {
@@ -329,35 +302,25 @@ void BatchClient::wait_for_replies(DeadlineNs deadline) {
     if (deadline == kForever) {
       throw WouldDeadlock(
           "this thread's tasks wait for each other, and no call is under way that could wake one "
-          "of "
-          "them: a task waits for itself, or for one that waits for it");
+          "of them: a task waits for itself, or for one that waits for it");
     }
     const std::atomic<std::uint32_t> never{0};
     for (std::int64_t left; (left = deadline - now_ns()) > 0;) futex_wait(never, 0, left);
     return;
   }
-  std::int64_t look = now_ns() + kLookAfterNs;
+  // Looking is due by the clock, whatever comes meanwhile: answers of one function say nothing
+  // about the servers of another.
+  const std::int64_t now = now_ns();
+  if (next_look_ == 0) next_look_ = now + kLookAfterNs;
+  DeadlineNs look = next_look_;
   for (TaskContext* context : shared_) {
     look = std::min(look, context->membership()->first_due());
   }
-  if (watch_ != nullptr) watch_->before_wait();
-  struct Waited {
-    ReplyWatch* watch;
-    ~Waited() {
-      if (watch != nullptr) watch->after_wait();
-    }
-  };
-  std::span<const std::byte> item;
-  {
-    const Waited waited{watch_};
-    item = inbox_->next(std::min(deadline, look));
-  }
   const std::size_t before = under_way_;
-  if (!item.empty()) {
-    something_came_ = true;
-    receive(item);
-  } else if (now_ns() >= look) {
+  if (now >= look) {
     look_after_calls();
+  } else if (const auto item = next_item(std::min(deadline, look)); !item.empty()) {
+    receive(item);
   }
   something_came_ |= under_way_ != before;
   if (std::exchange(has_stale_routes_, false)) forget_routes(nullptr);

@@ -11,6 +11,29 @@
 #include "ring/producer_ring.hpp"
 
 namespace iq::detail {
+namespace {
+
+std::exception_ptr error_of(CallFailure failure, const std::string& function) {
+  switch (failure) {
+    case CallFailure::ended:
+      return std::make_exception_ptr(
+          Closed(fmt::format("cannot call {}: it has ended. The object that made it was destroyed, "
+                             "in the process where that was; nothing was called",
+                             function)));
+    case CallFailure::not_sent:
+      return std::make_exception_ptr(ServerDied(
+          fmt::format("{}: this call could not be sent: nobody serves it, or there was no memory "
+                      "or descriptor for the way there; nothing was called",
+                      function)));
+    default:
+      return std::make_exception_ptr(
+          ServerDied(fmt::format("{}: the answer of this call could not be delivered, for want of "
+                                 "descriptors, memory or permission. It may have been carried out",
+                                 function)));
+  }
+}
+
+}  // namespace
 
 void BatchClient::nudge(const InboxAddress& to) noexcept {
   const AnswerHead head{0, AnswerState::nudge, 0};
@@ -33,45 +56,44 @@ void BatchClient::go_on_waiting() noexcept {
 
 void BatchClient::look_after_calls() {
   const std::int64_t now = now_ns();
+  next_look_ = now + kLookAfterNs;
   for (std::size_t i = 0; i < shared_.size(); ++i) {
     shared_[i]->membership()->send_overdue(now);
     shared_[i]->membership()->look_after(now);
   }
   for (std::uint32_t i = 0; i < calls_.size(); ++i) {
     const Call& call = calls_[i];
-    if (!call.result || !call.context || !call.context->membership()->has_failed(call.slot)) {
-      continue;
-    }
-    end_call(
-        id_of(i),
-        std::make_exception_ptr(ServerDied(fmt::format(
-            "{}: this call could not be sent, or its answer not be delivered: the function has "
-            "ended, or this process's descriptors were closed",
-            call.route->function->description()))));
+    if (!call.result || !call.context) continue;
+    const auto failure = call.context->membership()->failure_of(call.slot);
+    if (failure) end_call(id_of(i), error_of(*failure, call.route->function->description()));
   }
   look_after_servers(now);
 }
 
+bool BatchClient::is_served(Route& route, std::int64_t now) {
+  const auto& ring = static_cast<ProducerRing&>(*route.core);
+  route.tender.tend(ring.segment(), ring.attachment().index(), now);
+  return route.is_served = count_registered(ring.segment(), Role::consumer) != 0;
+}
+
 void BatchClient::look_after_servers(std::int64_t now) {
-  for (const auto& route : routes_) {
-    if (route->under_way == 0) continue;
-    const auto& ring = static_cast<ProducerRing&>(*route->core);
-    Segment& segment = ring.segment();
-    route->tender.tend(segment, ring.attachment().index(), now);
-    if (count_registered(segment, Role::consumer) == 0) {
-      fail_calls(
-          *route, true,
-          "no process serves it any more, so this call has no answer. It may have been "
-          "carried out. The program that made the function has ended, or was killed with its "
-          "servers");
-    } else if (const LaneFigures mine = count_lane(segment, ring.lane());
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    Route& route = *routes_[i];
+    if (route.under_way == 0) continue;
+    const Pinned pinned(route);  // what an answer wakes may look for other functions
+    const auto& ring = static_cast<ProducerRing&>(*route.core);
+    if (!is_served(route, now)) {
+      fail_calls(route, calls_sent(route, true),
+                 "no process serves it any more, so this call has no answer. It may have been "
+                 "carried out. The program that made the function has ended, or was killed with "
+                 "its servers");
+    } else if (const LaneFigures mine = count_lane(ring.segment(), ring.lane());
                mine.queued + mine.in_hand == 0) {
       // All that this thread has put is acknowledged, and answers are put before that: what is not
       // here now will not come.
-      for (auto item = inbox_->next(kAtOnce); !item.empty(); item = inbox_->next(kAtOnce)) {
-        receive(item);
-      }
-      fail_calls(*route, false,
+      const std::vector<std::uint64_t> unanswered = calls_sent(route, false);
+      take_answers();
+      fail_calls(route, unanswered,
                  "its server could not deliver the answer of this call: it could not open this "
                  "process's queue, for want of descriptors, memory or permission. It may have been "
                  "carried out");
@@ -80,13 +102,21 @@ void BatchClient::look_after_servers(std::int64_t now) {
 }
 
 // `all`: those on the board, too.
-void BatchClient::fail_calls(const Route& route, bool all, std::string_view why) {
-  const auto error = std::make_exception_ptr(
-      ServerDied(fmt::format("{}: {}", route.function->description(), why)));
+std::vector<std::uint64_t> BatchClient::calls_sent(const Route& route, bool all) const {
+  std::vector<std::uint64_t> ids;
   for (std::uint32_t i = 0; i < calls_.size(); ++i) {
     const Call& call = calls_[i];
-    if (call.result && call.route == &route && (all || !call.context)) end_call(id_of(i), error);
+    if (call.result && call.route == &route && (all || !call.context)) ids.push_back(id_of(i));
   }
+  return ids;
+}
+
+void BatchClient::fail_calls(const Route& route, std::span<const std::uint64_t> ids,
+                             std::string_view why) {
+  if (ids.empty()) return;
+  const auto error = std::make_exception_ptr(
+      ServerDied(fmt::format("{}: {}", route.function->description(), why)));
+  for (const std::uint64_t id : ids) end_call(id, error);
 }
 
 }  // namespace iq::detail

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <random>
 #include <utility>
 
@@ -42,6 +44,12 @@ Functions& functions() {
   return all;
 }
 
+/// The caller's context may have waited for the board that a function brings.
+void join_with_board() {
+  const TaskContextHandle& context = BatchClient::of_this_thread().scheduler().context();
+  if (context) join_named_context(*context);
+}
+
 std::uint64_t random_id() {
   std::random_device source;
   return std::uint64_t{source()} << 32 | source() | 1;
@@ -58,12 +66,11 @@ LocalFunction::LocalFunction(const std::string& name, const BatchType& type,
       maker_(process_generation()),
       queue_(make_queue(name, settings)),
       servers_(std::make_unique<WorkerGroup>()) {
-  control_.emplace(queue_.get_producer());
-  EndpointAccess::go_on(*control_);
   {
     const ForkGuard guard;
     functions().by_id[id_] = this;
   }
+  join_with_board();
   const NoMembersHere no_members;
   servers_->fork(
       {.count = settings.servers, .restarts = kServerRestarts},
@@ -107,8 +114,11 @@ void LocalFunction::introduce(const BatchType& type) {
   settings_.max_size = body.max_size;
   settings_.max_delay_ns = body.max_delay_ns;
   board_ = Board::join_process({body.board_inode, body.pid, body.number}, body.board);
-  const ForkGuard guard;
-  functions().by_id[id_] = this;
+  {
+    const ForkGuard guard;
+    functions().by_id[id_] = this;
+  }
+  join_with_board();
 }
 
 LocalFunction::~LocalFunction() {
@@ -122,26 +132,39 @@ LocalFunction::~LocalFunction() {
 }
 
 void LocalFunction::close() noexcept {
-  BatchClient::forget_in_this_thread(*this);
   end_servers();
+  BatchClient::forget_in_this_thread(*this);  // the last answers came with the end
 }
 
-// Further puts are refused from here on; what is queued is served, then each server reads its last
-// word.
+// Further puts are refused from here on. What is queued is served, then the servers find that the
+// queue has been stopped.
 void LocalFunction::end_servers() noexcept {
   if (!servers_ || maker_ != process_generation()) return;
   try {
     EndpointAccess::drainer(queue_)();
     if (!name_.empty() && queue_.is_current()) iq::remove(name_);
-    for (int i = 0; i < settings_.servers; ++i) {
-      const RequestHead quit{RequestKind::quit, 0, {}, 0, 0};
-      control_->put(std::as_bytes(std::span(&quit, 1)));
-    }
+    wait_until_served();
+    queue_.stop();
     servers_->join_for(kServerGrace, {.signals = false});
   } catch (...) {  // a server that was killed now: nobody is left whom it could concern
   }
   servers_.reset();
-  control_.reset();
+}
+
+// An item is acknowledged when its answers have been put, so that an empty queue means that nothing
+// is under way. Asked by the clock, since nothing wakes who waits for that; answers are taken
+// meanwhile, or there might be no room for the last ones.
+void LocalFunction::wait_until_served() {
+  constexpr auto kLongest = std::chrono::microseconds(5'000);
+  const auto end = std::chrono::steady_clock::now() + kServerGrace;
+  auto pause = std::chrono::microseconds(50);
+  while (std::chrono::steady_clock::now() < end) {
+    BatchClient::take_answers_of_this_thread();
+    const Stats seen = queue_.stats();
+    if (seen.queued + seen.in_hand == 0) return;
+    if (servers_->join_for(pause, {.signals = false})) return;  // they have all died
+    pause = std::min(2 * pause, kLongest);
+  }
 }
 
 std::shared_ptr<LocalFunction> LocalFunction::find(std::uint64_t id) {

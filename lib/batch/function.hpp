@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,8 +14,32 @@
 #include "iq/detail/batch_core.hpp"
 #include "iq/queue.hpp"
 #include "iq/worker_group.hpp"
+#include "sys/fork_guard.hpp"
 
 namespace iq::detail {
+
+/// A mutex that a child of fork() finds free, whichever thread held it in the parent.
+class LockOfThisProcess {
+ public:
+  void lock() noexcept {
+    const std::uint64_t mine = process_generation();
+    for (;;) {
+      std::uint64_t holder = holder_.load(std::memory_order_relaxed);
+      if (holder == mine) {
+        holder_.wait(holder, std::memory_order_relaxed);
+      } else if (holder_.compare_exchange_weak(holder, mine, std::memory_order_acquire)) {
+        return;
+      }
+    }
+  }
+  void unlock() noexcept {
+    holder_.store(0, std::memory_order_release);
+    holder_.notify_one();
+  }
+
+ private:
+  std::atomic<std::uint64_t> holder_{0};  ///< a generation: this process's, 0, or an ancestor's
+};
 
 class LocalFunction final : public BatchFunction,
                             public std::enable_shared_from_this<LocalFunction> {
@@ -47,15 +72,15 @@ class LocalFunction final : public BatchFunction,
 
  private:
   void end_servers() noexcept;
+  void wait_until_served();
 
   std::string name_;
   BatchSettings settings_;
   std::uint64_t id_ = 0;
   std::shared_ptr<Board> board_;
   std::uint64_t maker_ = 0;  ///< the generation that forked the servers
-  std::mutex mutex_;         ///< of the queue object, which several threads may use
+  LockOfThisProcess mutex_;  ///< of the queue object, which several threads may use
   IterableQueue<Bytes> queue_;
-  std::optional<Producer<Bytes>> control_;  ///< for the last words to the servers
   std::unique_ptr<WorkerGroup> servers_;
 };
 

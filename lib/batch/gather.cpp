@@ -6,6 +6,7 @@
 // between, the repairer makes them pending again: they go in another batch, and the ticket, if it
 // was put all the same, finds nothing that is its own. So no call is lost or carried out twice.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "batch/function.hpp"
 #include "batch/membership.hpp"
 #include "iq/detail/kill_point.hpp"
+#include "iq/error.hpp"
 
 namespace iq::detail {
 
@@ -83,26 +85,51 @@ std::map<SharedMembership::GroupKey, SharedMembership::Group> SharedMembership::
 }
 
 void SharedMembership::send_batches() {
+  std::array<std::uint32_t, kBoardHints> hints{};
+  for (std::size_t i = 0; i < kBoardHints; ++i) hints[i] = its().hints[i].load();
   const bool all = everybody_waits();
   if (!all && its().full.exchange(0, std::memory_order_seq_cst) == 0) return;
-  for (const auto& [key, group] : gather()) {
+  const auto groups = gather();
+  if (all) settle_hints(hints, groups);
+  for (const auto& [key, group] : groups) {
     std::span<const CallRef> rest(group.calls);
     const std::uint32_t hint = hint_of(key.first, key.second);
     const std::size_t most = group.max_size != 0 ? group.max_size : kBoardSlots;
     while (rest.size() >= most || (!rest.empty() && (all || group.overdue))) {
       const std::size_t count = std::min(most, rest.size());
-      send_batch(key.first, hint, rest.first(count));
+      const std::size_t sent = send_batch(key.first, rest.first(count));
+      if (group.max_size != 0) its().hints[hint].fetch_sub(static_cast<std::uint32_t>(sent));
       rest = rest.subspan(count);
     }
   }
-  if (!all) return;
-  for (auto& hint : its().hints) hint.store(0, std::memory_order_relaxed);
 }
 
-// B5. Asked first, then put.
-void SharedMembership::send_batch(std::uint64_t function, std::uint32_t hint,
-                                  std::span<const CallRef> calls) {
-  const std::uint32_t ticket = index_ << 24 | (next_ticket_++ & 0xff'ffff);
+// Who counted a call and died, or left, before that went, has left a hint too high. When everybody
+// waits, nobody is between counting and posting: what was counted before that and is not pending
+// will never be. What is posted meanwhile makes the difference smaller, not wrong.
+void SharedMembership::settle_hints(std::span<const std::uint32_t> before,
+                                    const std::map<GroupKey, Group>& groups) noexcept {
+  std::array<std::uint32_t, kBoardHints> pending{};
+  for (const auto& [key, group] : groups) {
+    if (group.max_size == 0) continue;
+    pending[hint_of(key.first, key.second)] += static_cast<std::uint32_t>(group.calls.size());
+  }
+  for (std::size_t i = 0; i < kBoardHints; ++i) {
+    if (before[i] > pending[i]) its().hints[i].fetch_sub(before[i] - pending[i]);
+  }
+}
+
+// Counted per place, not per member: a ticket that a dead one has put is never another's, too.
+std::uint32_t SharedMembership::next_ticket() noexcept {
+  std::uint32_t number = (own().tickets.load(std::memory_order_relaxed) + 1) & 0xff'ffff;
+  number += number == 0;  // 0 is no ticket
+  own().tickets.store(number, std::memory_order_relaxed);
+  return index_ << 24 | number;
+}
+
+// B5. Asked first, then put. Returns how many calls are not pending any more.
+std::size_t SharedMembership::send_batch(std::uint64_t function, std::span<const CallRef> calls) {
+  const std::uint32_t ticket = next_ticket();
   own().forming.store(ticket, std::memory_order_seq_cst);
   IQ_KILL_POINT(board_forming);
   std::vector<CallRef> asked;
@@ -115,51 +142,45 @@ void SharedMembership::send_batch(std::uint64_t function, std::uint32_t hint,
     }
     IQ_KILL_POINT(board_asked);
   }
-  bool is_put = asked.empty();
+  bool is_gone = true;
   try {
-    is_put = is_put || put_ticket(function, ticket, asked);
-    if (!is_put) {  // this process does not know the function: one that does shall see to it
+    if (!asked.empty() && !put_ticket(function, ticket, asked)) {
+      // This process does not know the function: one that does shall see to it.
       settle_asked(ticket, asked, CallPhase::pending);
       nudge_owner(asked.front());
+      is_gone = false;
     }
+  } catch (const Closed&) {
+    settle_asked(ticket, asked, CallPhase::failed, CallFailure::ended);
   } catch (...) {
-    settle_asked(ticket, asked, CallPhase::failed);
+    settle_asked(ticket, asked, CallPhase::failed, CallFailure::not_sent);
   }
   IQ_KILL_POINT(board_ticket_put);
-  if (is_put) {
-    its().hints[hint].fetch_sub(static_cast<std::uint32_t>(asked.size()),
-                                std::memory_order_relaxed);
-  }
   own().forming.store(0, std::memory_order_seq_cst);
   IQ_KILL_POINT(board_formed);
+  return is_gone ? asked.size() : 0;
 }
 
 bool SharedMembership::put_ticket(std::uint64_t function, std::uint32_t ticket,
                                   std::span<const CallRef> asked) {
-  ProducerCore* producer = client_.producer_for(function);
-  if (producer == nullptr) return false;
   RequestHead head;
   head.kind = RequestKind::gather;
   head.count = static_cast<std::uint32_t>(asked.size());
   head.ticket = ticket;
   const std::uint64_t board = board_->id();
-  std::byte* to = nullptr;
-  const std::size_t size = sizeof head + sizeof board + asked.size_bytes();
-  const Status status = producer->begin_encoded(size, kForever, to);
-  if (status != Status::ok) producer->raise(status);
-  std::memcpy(to, &head, sizeof head);
-  std::memcpy(to + sizeof head, &board, sizeof board);
-  std::memcpy(to + sizeof head + sizeof board, asked.data(), asked.size_bytes());
-  producer->publish_placed(1);
-  return true;
+  const std::span<const std::byte> parts[] = {std::as_bytes(std::span(&head, 1)),
+                                              std::as_bytes(std::span(&board, 1)),
+                                              std::as_bytes(asked)};
+  return client_.put(function, parts);
 }
 
 void SharedMembership::settle_asked(std::uint32_t ticket, std::span<const CallRef> asked,
-                                    CallPhase to) noexcept {
+                                    CallPhase to, CallFailure why) noexcept {
   for (const CallRef& call : asked) {
     std::uint64_t now = CallWord{CallPhase::asked, call.turn, ticket}.pack();
+    const CallWord then{to, call.turn, static_cast<std::uint32_t>(why)};
     board_->word(call.member, call.slot)
-        .compare_exchange_strong(now, CallWord{to, call.turn, 0}.pack(), std::memory_order_acq_rel);
+        .compare_exchange_strong(now, then.pack(), std::memory_order_acq_rel);
   }
 }
 

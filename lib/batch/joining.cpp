@@ -74,6 +74,7 @@ void set_work_hooks() noexcept {
 void share_context() {
   BatchClient& client = BatchClient::of_this_thread();
   const TaskContextHandle& context = client.scheduler().context();
+  if (context) join_named_context(*context);
   if (!context || context->membership() != nullptr) return;
   std::shared_ptr<Board> board = Board::of_process();
   const std::optional<Board::Place> place = board->new_context();
@@ -81,13 +82,15 @@ void share_context() {
   context->set_membership(SharedMembership::join(std::move(board), *place, client));
 }
 
-void join_named_context(const TaskContextHandle& context, const std::string& name) {
+void join_named_context(TaskContext& context) {
   constexpr int kTries = 8;  // the last of the others may leave just now
+  if (context.name.empty() || !Board::is_known()) return;
+  const std::string name = std::exchange(context.name, {});
   const std::shared_ptr<Board> board = Board::of_process();
-  for (int i = 0; i < kTries && context->membership() == nullptr; ++i) {
+  for (int i = 0; i < kTries && context.membership() == nullptr; ++i) {
     const std::optional<Board::Place> place = board->named_context(name);
     if (!place) return;
-    context->set_membership(SharedMembership::join(board, *place, context->client()));
+    context.set_membership(SharedMembership::join(board, *place, context.client()));
   }
 }
 

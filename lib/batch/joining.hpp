@@ -16,8 +16,9 @@ void share_context();
 /// there is none, or no place in it. Errors: as above.
 TaskContextHandle join_inherited_context();
 
-/// The context's callers in this thread join those of that name. Errors: as above.
-void join_named_context(const TaskContextHandle& context, const std::string& name);
+/// The context's callers in this thread join those of its name, once there is a board to meet on.
+/// Errors: as above.
+void join_named_context(TaskContext& context);
 
 /// Has WorkerGroup do both for its workers, and count a join() as blocking. Once is enough.
 void set_work_hooks() noexcept;

@@ -85,12 +85,14 @@ SharedMembership::~SharedMembership() {
   own().state.store(MemberState{Phase::none, 0, state.incarnation}.pack(),
                     std::memory_order_seq_cst);
   IQ_KILL_POINT(board_after_leave);
-  for (std::uint32_t m = 0; m < board_->members_used(); ++m) {
-    const auto other = MemberState::unpack(board_->member(m).state.load(std::memory_order_seq_cst));
-    if (other.phase != Phase::none && other.context == place_.index) return;
-  }
+  if (board_->has_member(place_.index)) return;
   std::uint64_t id = place_.id;
-  its().id.compare_exchange_strong(id, 0, std::memory_order_seq_cst);
+  if (!its().id.compare_exchange_strong(id, 0, std::memory_order_seq_cst)) return;
+  // Who joined meanwhile has seen that it is over, or is seen here.
+  std::uint64_t none = 0;
+  if (board_->has_member(place_.index)) {
+    its().id.compare_exchange_strong(none, place_.id, std::memory_order_seq_cst);
+  }
 }
 
 Phase SharedMembership::phase() const noexcept {
@@ -167,6 +169,7 @@ std::optional<std::uint32_t> SharedMembership::post(const LocalFunction& functio
                                                     std::span<const std::byte> object,
                                                     const CallWriter& argument,
                                                     std::uint64_t call) {
+  if (phase() == Phase::waits) runs();  // called by what an answer has woken
   const std::size_t bytes = argument.bytes();
   const std::size_t size = object.size() + bytes;
   Piece piece{kInline, static_cast<std::uint32_t>(size)};
@@ -175,7 +178,13 @@ std::optional<std::uint32_t> SharedMembership::post(const LocalFunction& functio
     if (!offset) return std::nullopt;
     piece.offset = *offset;
   }
-  const auto index = take_slot();
+  std::optional<std::uint32_t> index;
+  try {
+    index = take_slot();
+  } catch (...) {
+    if (piece.offset != kInline) free_pieces_.emplace(piece.offset, piece.bytes);
+    throw;
+  }
   if (!index) {
     if (piece.offset != kInline) free_pieces_.emplace(piece.offset, piece.bytes);
     return std::nullopt;
@@ -202,18 +211,23 @@ std::optional<std::uint32_t> SharedMembership::post(const LocalFunction& functio
   if (settings.max_delay_ns >= 0) due_.emplace(now_ns() + settings.max_delay_ns, *index);
   Shared<std::uint64_t>& word = board_->word(index_, *index);
   const auto former = CallWord::unpack(word.load(std::memory_order_relaxed));
+  // Counted first: a hint may be too high, which costs a look, and never too low.
+  std::uint32_t gathered = 0;
+  if (settings.max_size != 0) {
+    gathered = its().hints[hint_of(function.id(), object)].fetch_add(1) + 1;
+  }
   IQ_KILL_POINT(board_before_post);
   word.store(CallWord{CallPhase::pending, former.turn + 1, 0}.pack(),  // B3
              std::memory_order_seq_cst);
   IQ_KILL_POINT(board_after_post);
-  if (settings.max_size != 0) {
-    Shared<std::uint32_t>& hint = its().hints[hint_of(function.id(), object)];
-    if (hint.fetch_add(1, std::memory_order_relaxed) + 1 >= settings.max_size) {
-      its().full.store(1, std::memory_order_seq_cst);
-      flush();
-    }
-  }
+  is_full_ = settings.max_size != 0 && gathered >= settings.max_size;
   return index;
+}
+
+void SharedMembership::flush_if_full() noexcept {
+  if (!std::exchange(is_full_, false)) return;
+  its().full.store(1, std::memory_order_seq_cst);
+  flush();
 }
 
 void SharedMembership::finish(std::uint32_t index) noexcept {
@@ -241,9 +255,10 @@ void SharedMembership::finish(std::uint32_t index) noexcept {
   free_pieces_.emplace(offset, bytes);
 }
 
-bool SharedMembership::has_failed(std::uint32_t index) const noexcept {
+std::optional<CallFailure> SharedMembership::failure_of(std::uint32_t index) const noexcept {
   const auto call = CallWord::unpack(board_->word(index_, index).load(std::memory_order_acquire));
-  return call.phase == CallPhase::failed;
+  if (call.phase != CallPhase::failed) return std::nullopt;
+  return static_cast<CallFailure>(call.ticket);
 }
 
 void SharedMembership::send_overdue(std::int64_t now) noexcept {

@@ -45,9 +45,12 @@ class SharedMembership {
   std::optional<std::uint32_t> post(const LocalFunction& function,
                                     std::span<const std::byte> object, const CallWriter& argument,
                                     std::uint64_t call);
+  /// To be called behind post(): lets a batch of max_size calls go.
+  void flush_if_full() noexcept;
   /// The call has ended: its slot is free.
   void finish(std::uint32_t slot) noexcept;
-  bool has_failed(std::uint32_t slot) const noexcept;
+  /// Why nobody will answer it; empty as long as somebody may.
+  std::optional<CallFailure> failure_of(std::uint32_t slot) const noexcept;
 
   /// When the oldest pending call with a max_delay is overdue.
   DeadlineNs first_due() const noexcept { return due_.empty() ? kForever : due_.begin()->first; }
@@ -61,7 +64,6 @@ class SharedMembership {
   /// Pending calls of one function and object.
   struct Group {
     std::vector<CallRef> calls;
-    std::vector<std::uint32_t> order;
     std::uint32_t max_size = 0;
     bool overdue = false;
   };
@@ -74,9 +76,13 @@ class SharedMembership {
   bool everybody_waits() const noexcept;
   std::map<GroupKey, Group> gather() const;
   void send_batches();
-  void send_batch(std::uint64_t function, std::uint32_t hint, std::span<const CallRef> calls);
+  std::size_t send_batch(std::uint64_t function, std::span<const CallRef> calls);
   bool put_ticket(std::uint64_t function, std::uint32_t ticket, std::span<const CallRef> asked);
-  void settle_asked(std::uint32_t ticket, std::span<const CallRef> asked, CallPhase to) noexcept;
+  void settle_asked(std::uint32_t ticket, std::span<const CallRef> asked, CallPhase to,
+                    CallFailure why = {}) noexcept;
+  std::uint32_t next_ticket() noexcept;
+  void settle_hints(std::span<const std::uint32_t> before,
+                    const std::map<GroupKey, Group>& groups) noexcept;
   void nudge_owner(const CallRef& call) noexcept;
   std::optional<std::uint32_t> take_slot();
   std::optional<std::uint32_t> take_arena(std::size_t bytes);
@@ -88,8 +94,8 @@ class SharedMembership {
   BatchClient& client_;
   std::uint32_t index_;
   PinnedLock lock_;
-  std::uint32_t next_ticket_ = 1;
   std::uint32_t next_order_ = 0;
+  bool is_full_ = false;  ///< the call that was posted last made a batch of max_size, perhaps
   std::uint32_t reserved_slots_ = 0;
   std::uint64_t reserved_arena_ = 0;
   std::vector<std::uint32_t> free_slots_;

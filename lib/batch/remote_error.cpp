@@ -4,15 +4,19 @@
 // even know them. A type derived from one of std's is one of the others.
 #include <cxxabi.h>
 
+#include <any>
 #include <cstdlib>
-#include <future>
-#include <ios>
+#include <exception>
+#include <functional>
+#include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <typeinfo>
 #include <utility>
+#include <variant>
 
 #include "batch/wire.hpp"
 #include "iq/error.hpp"
@@ -64,6 +68,17 @@ const StandardType kStandardTypes[] = {
     {typeid(std::underflow_error), "std::underflow_error", make_with_text<std::underflow_error>},
     {typeid(std::bad_alloc), "std::bad_alloc", make_plain<std::bad_alloc>},
     {typeid(std::bad_cast), "std::bad_cast", make_plain<std::bad_cast>},
+    {typeid(std::bad_array_new_length), "std::bad_array_new_length",
+     make_plain<std::bad_array_new_length>},
+    {typeid(std::bad_typeid), "std::bad_typeid", make_plain<std::bad_typeid>},
+    {typeid(std::bad_any_cast), "std::bad_any_cast", make_plain<std::bad_any_cast>},
+    {typeid(std::bad_optional_access), "std::bad_optional_access",
+     make_plain<std::bad_optional_access>},
+    {typeid(std::bad_variant_access), "std::bad_variant_access",
+     make_plain<std::bad_variant_access>},
+    {typeid(std::bad_function_call), "std::bad_function_call", make_plain<std::bad_function_call>},
+    {typeid(std::bad_weak_ptr), "std::bad_weak_ptr", make_plain<std::bad_weak_ptr>},
+    {typeid(std::bad_exception), "std::bad_exception", make_plain<std::bad_exception>},
     {typeid(std::exception), "std::exception", make_plain<std::exception>},
 };
 

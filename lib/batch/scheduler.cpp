@@ -5,10 +5,12 @@
 #include "batch/scheduler.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "batch/client.hpp"
 #include "batch/membership.hpp"
+#include "iq/detail/endpoint_access.hpp"
 #include "iq/error.hpp"
 #include "sys/fork_guard.hpp"
 
@@ -17,43 +19,71 @@ namespace iq::detail {
 // ---- contexts ----
 
 TaskContext::TaskContext(BatchClient& client)
-    : client_(client), generation_(process_generation()) {}
+    : client_(&client), generation_(process_generation()) {
+  client.add_context(*this);
+}
 
 TaskContext::~TaskContext() {
-  if (generation_ == process_generation()) {
-    client_.forget_context(*this);
-  } else {
+  if (generation_ != process_generation()) {
     static_cast<void>(membership_.release());  // the parent's
+  } else if (client_ != nullptr) {
+    client_->forget_context(*this);
+    membership_.reset();
+    client_->drop_idle();
   }
+}
+
+void TaskContext::client_ends() noexcept {
+  client_->forget_context(*this);
+  membership_.reset();
+  client_ = nullptr;
 }
 
 void TaskContext::set_membership(std::unique_ptr<SharedMembership> membership) noexcept {
   if (!membership) return;
   membership_ = std::move(membership);
-  client_.add_shared(*this);
+  client_->add_shared(*this);
 }
 
 void TaskContext::enter() noexcept {
   if (running_++ == 0 && membership_) membership_->runs();
 }
 
+// Answers that came while the calls went may have made somebody run.
 void TaskContext::leave() noexcept {
-  if (--running_ != 0) return;
-  client_.flush(*this);
-  if (membership_) membership_->waits();
+  if (--running_ != 0 || client_ == nullptr) return;
+  client_->flush(*this);
+  if (membership_ && running_ == 0) membership_->waits();
 }
 
 void TaskContext::leave_to_block() noexcept {
-  if (--running_ != 0) return;
-  client_.flush(*this);
-  if (membership_) membership_->blocks();
+  if (--running_ != 0 || client_ == nullptr) return;
+  client_->flush(*this);
+  if (membership_ && running_ == 0) membership_->blocks();
 }
 
 // ---- waiting ----
 
+Pending::Pending() : process_(process_generation()), owner_(BatchClient::of_this_thread().id()) {}
+
+void Pending::require_own() const {
+  if (process_ != process_generation()) {
+    throw WrongProcess(
+        "cannot wait for a future in a child of the process that made it: its result comes to the "
+        "parent. Make the call, or spawn the task, here");
+  }
+  if (owner_ != BatchClient::of_this_thread().id()) {
+    throw WouldDeadlock(
+        "cannot wait for a future in another thread than the one that made it: its result comes to "
+        "that one. Wait there and hand the result over, or make the call here");
+  }
+}
+
+// In a child that a task has forked, who waited is the parent's.
 void Pending::settle(std::exception_ptr error) {
   error_ = std::move(error);
   ready_ = true;
+  if (process_ != process_generation()) return;
   TaskScheduler& scheduler = BatchClient::of_this_thread().scheduler();
   for (TaskFiber* waiter : std::exchange(waiters_, {})) scheduler.make_ready(*waiter);
   for (auto& then : std::exchange(then_, {})) then();
@@ -83,7 +113,8 @@ TaskContextHandle TaskScheduler::context_for_tasks() {
   return default_context_;
 }
 
-// Without other tasks there is nobody to go on meanwhile, and none to be told.
+// Without other tasks there is nobody to go on meanwhile, and none to be told. False, too, when
+// what came has spawned one.
 bool TaskScheduler::await_alone(Pending& pending, DeadlineNs deadline) {
   const TaskContextHandle& context = current_->context;
   if (context) context->leave();
@@ -93,18 +124,19 @@ bool TaskScheduler::await_alone(Pending& pending, DeadlineNs deadline) {
       if (context) context->enter();
     }
   } go_on{context};
-  while (!pending.ready_) {
+  while (!pending.ready_ && line_.empty()) {
     if (deadline != kForever && now_ns() >= deadline) return false;
     client_.wait_for_replies(deadline);
     if (!pending.ready_) client_.go_on_waiting();
   }
-  return true;
+  return pending.ready_;
 }
 
 bool TaskScheduler::await(Pending& pending, DeadlineNs deadline) {
   TaskFiber* const self = current_;
-  if (line_.empty() && free_fibers_.size() == fibers_.size()) {
-    return await_alone(pending, deadline);
+  pending.require_own();
+  if (line_.empty() && free_fibers_.size() == fibers_.size() && await_alone(pending, deadline)) {
+    return true;
   }
   while (!pending.ready_) {
     if (deadline != kForever && now_ns() >= deadline) return false;
@@ -130,6 +162,10 @@ std::size_t TaskScheduler::await_some(std::span<const PendingHandle> pending, st
   const auto forget_all = [&] {
     for (const auto& one : pending) one->forget(self);
   };
+  for (const auto& one : pending) {
+    if (!one) refuse_moved_from("future");
+    if (!one->ready_) one->require_own();
+  }
   std::size_t have = 0;
   while ((have = ready()) < std::min(count, pending.size())) {
     if (deadline != kForever && now_ns() >= deadline) break;
@@ -160,6 +196,20 @@ void TaskScheduler::yield() {
   suspend(kForever);
 }
 
+// Two that do this at the same time do not wait for each other.
+void TaskScheduler::let_others_run() {
+  while (line_.size() > letting_) {
+    ++letting_;
+    try {
+      yield();
+    } catch (...) {
+      --letting_;
+      throw;
+    }
+    --letting_;
+  }
+}
+
 // The current flow runs no more until somebody makes it ready, or the deadline does.
 void TaskScheduler::suspend(DeadlineNs deadline) {
   TaskFiber* const self = current_;
@@ -170,9 +220,10 @@ void TaskScheduler::suspend(DeadlineNs deadline) {
   std::exception_ptr error;
   try {
     go_to(pick());
-    if (self->error) std::rethrow_exception(std::exchange(self->error, nullptr));
+    error = std::exchange(self->error, nullptr);
   } catch (...) {
     error = std::current_exception();
+    // Whoever made it ready has counted it as running.
     if (context && !self->queued) context->enter();
     if (self->queued) std::erase_if(line_, [&](const Next& next) { return next.fiber == self; });
     self->queued = false;
@@ -244,8 +295,10 @@ void TaskScheduler::launch(std::shared_ptr<TaskJob> job, TaskContextHandle conte
 void TaskScheduler::run_jobs(void* fiber) {
   auto& self = *static_cast<TaskFiber*>(fiber);
   TaskScheduler& scheduler = BatchClient::of_this_thread().scheduler();
+  const std::uint64_t process = process_generation();
   for (;;) {
     self.job->run();
+    if (process != process_generation()) end_forked_process(*self.job);
     self.job.reset();
     // Nothing stays on this stack: it may lie idle for long, and end without being unwound.
     std::exchange(self.context, nullptr)->leave();
@@ -258,6 +311,13 @@ void TaskScheduler::run_jobs(void* fiber) {
     scheduler.free_fibers_.push_back(&self);
     scheduler.go_to(std::move(next));  // comes back with another job
   }
+}
+
+// Of a thread that forks, the child has nothing but the flow that did: when that task ends, so does
+// the process, as it does behind main().
+void TaskScheduler::end_forked_process(const TaskJob& job) {
+  if (job.error()) std::rethrow_exception(job.error());  // out of a task's bottom: std::terminate
+  std::exit(EXIT_SUCCESS);
 }
 
 // When nothing can ever come, whoever waits in the thread's own flow is told.

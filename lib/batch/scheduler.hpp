@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -34,13 +35,19 @@ class TaskContext {
   /// It blocks where no result of ours will wake it.
   void leave_to_block() noexcept;
   bool anybody_runs() const noexcept { return running_ != 0; }
+  /// Its thread ends before it: it is left, and nothing any more.
+  void client_ends() noexcept;
+  bool is_over() const noexcept { return client_ == nullptr; }
 
-  BatchClient& client() const noexcept { return client_; }
+  BatchClient& client() const noexcept { return *client_; }
   SharedMembership* membership() const noexcept { return membership_.get(); }
   void set_membership(std::unique_ptr<SharedMembership> membership) noexcept;
+  /// Its name, where it has not met those of that name yet: they meet on the board that the first
+  /// function brings which this process makes or opens.
+  std::string name;
 
  private:
-  BatchClient& client_;
+  BatchClient* client_;
   std::uint64_t generation_;
   std::size_t running_ = 0;
   std::unique_ptr<SharedMembership> membership_;
@@ -78,6 +85,8 @@ class TaskScheduler {
   void launch(std::shared_ptr<TaskJob> job, TaskContextHandle context);
   void make_ready(TaskFiber& fiber) noexcept;
   void yield();
+  /// Until nobody can run who does not do the same.
+  void let_others_run();
   /// The thread ends: tasks that have not are forgotten, contexts left.
   void forget_all() noexcept;
   bool anybody_waits_to_run() const noexcept { return !line_.empty(); }
@@ -92,6 +101,7 @@ class TaskScheduler {
 
   static void run_jobs(void* fiber);
   bool await_alone(Pending& pending, DeadlineNs deadline);
+  [[noreturn]] static void end_forked_process(const TaskJob& job);
   void suspend(DeadlineNs deadline);
   Next pick();
   Next next_after_job();
@@ -103,6 +113,7 @@ class TaskScheduler {
   TaskFiber main_;
   TaskFiber* current_ = &main_;
   std::deque<Next> line_;
+  std::size_t letting_ = 0;  ///< of those in line, in let_others_run()
   std::vector<std::unique_ptr<TaskFiber>> fibers_;
   std::vector<TaskFiber*> free_fibers_;
   std::multimap<DeadlineNs, TaskFiber*> timers_;

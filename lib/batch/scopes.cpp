@@ -22,11 +22,13 @@ ContextScope::ContextScope() : generation_(process_generation()) {
 }
 
 ContextScope::ContextScope(const std::string& name) : ContextScope() {
-  if (mine_) join_named_context(mine_, name);
+  if (!mine_) return;
+  mine_->name = name;
+  join_named_context(*mine_);
 }
 
 ContextScope::~ContextScope() {
-  if (!mine_ || generation_ != process_generation()) return;
+  if (!mine_ || generation_ != process_generation() || mine_->is_over()) return;
   TaskFiber& fiber = BatchClient::of_this_thread().scheduler().current();
   if (&fiber != fiber_) return;
   fiber.context = nullptr;
@@ -35,7 +37,7 @@ ContextScope::~ContextScope() {
 
 BlockScope::BlockScope() : generation_(process_generation()) {
   TaskScheduler& scheduler = BatchClient::of_this_thread().scheduler();
-  scheduler.yield();  // who could run cannot once the thread blocks
+  scheduler.let_others_run();  // they cannot once the thread blocks
   context_ = scheduler.context();
   if (context_) context_->leave_to_block();
 }
@@ -52,6 +54,15 @@ struct TaskLimit::State {
     TaskContextHandle context;
   };
   std::deque<Waiting> line;
+  std::uint64_t process = process_generation();
+
+  /// In a child nothing of it runs or waits.
+  void begin_anew_in_child() {
+    if (process == process_generation()) return;
+    process = process_generation();
+    running = 0;
+    line.clear();
+  }
 
   void start(const std::shared_ptr<State>& self, Waiting next) {
     ++running;
@@ -76,6 +87,7 @@ TaskLimit::TaskLimit(std::size_t most) : state_(std::make_shared<State>()) {
 void TaskLimit::launch(std::shared_ptr<TaskJob> job) {
   State::Waiting next{std::move(job),
                       BatchClient::of_this_thread().scheduler().context_for_tasks()};
+  state_->begin_anew_in_child();
   if (state_->running < state_->most) {
     state_->start(state_, std::move(next));
   } else {

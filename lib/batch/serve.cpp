@@ -4,8 +4,9 @@
 // somebody who serves, a thread whose function waits for such a call lets another thread listen
 // meanwhile, made when there is none. Only one of a process's threads runs the function's code at a
 // time: it may use its data without locks, as long as it bears that another batch ran while it
-// waited. A batch is acknowledged when its answers have been put; a server that dies before leaves
-// it to the next.
+// waited. Of the threads that have nothing to do, two stay, to be there the next time. A batch is
+// acknowledged when its answers have been put; a server that dies before leaves it to the next. All
+// threads end when the queue is stopped, which its maker does once nothing is under way.
 #include <atomic>
 #include <mutex>
 #include <numeric>
@@ -61,13 +62,9 @@ namespace {
 /// The process's threads, and which of them may run the function.
 struct ServerProcess {
   const ServerPlan& plan;
-  std::mutex turn;  ///< of running the function
-  /// Threads that listen : 32 | threads that have a batch : 32.
-  std::atomic<std::uint64_t> threads{0};
+  std::mutex turn;                ///< of running the function
+  std::atomic<int> listeners{0};  ///< threads that wait for a batch, or are about to
 };
-
-constexpr std::uint64_t kListener = std::uint64_t{1} << 32;
-constexpr std::uint64_t kBusy = 1;
 
 class ServerThread final : ReplyWatch {
  public:
@@ -77,19 +74,21 @@ class ServerThread final : ReplyWatch {
         core_(EndpointAccess::core(requests)),
         is_first_(is_first) {}
 
+  /// The caller has counted this thread as a listener.
   void serve() {
     BatchClient::of_this_thread().set_watch(this);
-    while (listen()) {
+    while (listen() && stays()) {
     }
     BatchClient::of_this_thread().set_watch(nullptr);
   }
 
  private:
   bool listen();
-  bool handle(std::span<const std::byte> item);
-  void last_word();
+  bool stays() noexcept;
+  void handle(std::span<const std::byte> item);
   void serve_direct(const RequestHead& head, WireReader& in);
   void serve_gathered(const RequestHead& head, WireReader& in);
+  void serve_taken(Board& board, const RequestHead& head, WireReader& in);
   void welcome(const RequestHead& head, WireReader& in);
   void run_handler();
   bool reply(const InboxAddress& to, std::span<const std::size_t> calls);
@@ -107,63 +106,37 @@ class ServerThread final : ReplyWatch {
   Outboxes outboxes_;
 };
 
-// One item. False when this thread has nothing more to do.
+// One item. False when there will be no further one.
 bool ServerThread::listen() {
   std::uint32_t count = 0;
-  process_.threads.fetch_add(kListener, std::memory_order_relaxed);
   const Status status = core_->next_some(1, kForever, count);
-  process_.threads.fetch_sub(kListener - kBusy, std::memory_order_relaxed);
-  bool goes_on = status == Status::ok;
-  if (goes_on) {
-    try {
-      goes_on = handle(core_->payload(core_->position()));
-    } catch (const std::exception&) {  // an item that is none of ours: dropped
-    }
-    core_->release(Leave::acknowledge);
+  process_.listeners.fetch_sub(1, std::memory_order_relaxed);
+  if (status != Status::ok) return false;
+  try {
+    handle(core_->payload(core_->position()));
+  } catch (const std::exception&) {  // an item that is none of ours: dropped
   }
-  process_.threads.fetch_sub(kBusy, std::memory_order_release);
-  process_.threads.notify_one();
-  return goes_on;
-}
-
-bool ServerThread::handle(std::span<const std::byte> item) {
-  WireReader in(item);
-  const auto head = in.read<RequestHead>();
-  switch (head.kind) {
-    case RequestKind::direct: serve_direct(head, in); break;
-    case RequestKind::gather: serve_gathered(head, in); break;
-    case RequestKind::hello: welcome(head, in); break;
-    case RequestKind::quit:
-      if (is_first_) {
-        last_word();
-      } else {
-        core_->release(Leave::give_back);  // the first thread is who ends the process
-      }
-      return false;
-    default: break;
-  }
+  core_->release(Leave::acknowledge);
   return true;
 }
 
-// What is queued is served first, and what other threads still wait for.
-void ServerThread::last_word() {
-  core_->release(Leave::acknowledge);
-  std::uint32_t count = 0;
-  while (core_->next_some(1, kAtOnce, count) == Status::ok) {
-    const auto item = core_->payload(core_->position());
-    WireReader in(item);
-    const auto head = in.read<RequestHead>();
-    if (head.kind == RequestKind::quit) {  // another server's
-      core_->release(Leave::give_back);
-      break;
-    }
-    handle(item);
-    core_->release(Leave::acknowledge);
-  }
-  // This thread is the last one that has something.
-  for (std::uint64_t seen;
-       static_cast<std::uint32_t>(seen = process_.threads.load(std::memory_order_acquire)) > 1;) {
-    process_.threads.wait(seen, std::memory_order_acquire);
+// Counts this thread as a listener again, unless others do.
+bool ServerThread::stays() noexcept {
+  constexpr int kIdle = 2;
+  int others = process_.listeners.load(std::memory_order_relaxed);
+  do {
+    if (!is_first_ && others >= kIdle) return false;
+  } while (!process_.listeners.compare_exchange_weak(others, others + 1));
+  return true;
+}
+
+void ServerThread::handle(std::span<const std::byte> item) {
+  WireReader in(item);
+  const auto head = in.read<RequestHead>();
+  switch (head.kind) {
+    case RequestKind::direct: return serve_direct(head, in);
+    case RequestKind::gather: return serve_gathered(head, in);
+    case RequestKind::hello: return welcome(head, in);
   }
 }
 
@@ -187,6 +160,16 @@ void ServerThread::serve_direct(const RequestHead& head, WireReader& in) {
 void ServerThread::serve_gathered(const RequestHead& head, WireReader& in) {
   Board& board = *process_.plan.board;
   if (in.read<std::uint64_t>() != board.id()) return;
+  const WireReader refs = in;
+  try {
+    serve_taken(board, head, in);
+  } catch (...) {  // no memory for the batch: its callers are told
+    TakenCalls::fail_all(board, head, refs);
+    throw;
+  }
+}
+
+void ServerThread::serve_taken(Board& board, const RequestHead& head, WireReader& in) {
   TakenCalls taken(board, head, in, core_->deliveries() > 1);
   if (taken.ids().empty()) return;
   work_.clear();
@@ -292,12 +275,14 @@ bool ServerThread::put_answers(const InboxAddress& to, std::span<const std::size
 // The function waits for a call of its own: others run meanwhile, and somebody listens.
 void ServerThread::before_wait() {
   process_.turn.unlock();
-  if (process_.threads.load(std::memory_order_relaxed) >= kListener) return;
+  int nobody = 0;
+  if (!process_.listeners.compare_exchange_strong(nobody, 1)) return;
   try {
     std::thread([&process = process_, requests = requests_.dup()]() mutable {
       ServerThread(process, requests, false).serve();
     }).detach();
   } catch (...) {  // no thread to be had: it waits alone, and looks again
+    process_.listeners.fetch_sub(1);
   }
 }
 
@@ -306,9 +291,9 @@ void ServerThread::after_wait() noexcept { process_.turn.lock(); }
 }  // namespace
 
 void serve_batches(Consumer<Bytes>& requests, const ServerPlan& plan) {
-  // Never freed: other threads may still listen when this one has had the last word, and the
-  // process leaves without waiting for them.
-  auto* process = new ServerProcess{plan, {}, {}};
+  // Never freed: other threads may still be about to end, and the process leaves without waiting
+  // for them.
+  auto* process = new ServerProcess{plan, {}, {1}};
   ServerThread(*process, requests, true).serve();
 }
 

@@ -94,4 +94,17 @@ void TakenCalls::fail(const Caller& caller) noexcept {
   }
 }
 
+void TakenCalls::fail_all(Board& board, const RequestHead& head, WireReader refs) noexcept {
+  while (refs.left() >= sizeof(CallRef)) {
+    const auto ref = refs.read<CallRef>();
+    if (ref.member >= kBoardMembers || ref.slot >= board.used(ref.member)) continue;
+    for (const CallPhase phase : {CallPhase::asked, CallPhase::taken}) {
+      std::uint64_t mine = CallWord{phase, ref.turn, head.ticket}.pack();
+      board.word(ref.member, ref.slot)
+          .compare_exchange_strong(mine, CallWord{CallPhase::failed, ref.turn, 0}.pack(),
+                                   std::memory_order_acq_rel);
+    }
+  }
+}
+
 }  // namespace iq::detail

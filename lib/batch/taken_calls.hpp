@@ -32,6 +32,8 @@ class TakenCalls {
   void let_members_run() noexcept;
   /// It cannot be told its answers: its calls have failed.
   void fail(const Caller& caller) noexcept;
+  /// So have all that the ticket names and that have no other fate.
+  static void fail_all(Board& board, const RequestHead& head, WireReader refs) noexcept;
 
  private:
   bool take(const CallRef& ref, bool again);

@@ -26,8 +26,7 @@ struct InboxAddress {
 enum class RequestKind : std::uint32_t {
   direct = 1,  ///< the calls follow, all of one caller
   gather = 2,  ///< the board's id and references into it follow: the calls of several callers
-  quit = 3,    ///< one server ends, after what is queued
-  hello = 4,   ///< one call follows: somebody who came by name asks whether types agree
+  hello = 3,   ///< one call follows: somebody who came by name asks whether types agree
 };
 
 /// Opens every item of a function's request queue. With one call of 8 bytes it fits into a slot.
@@ -100,6 +99,12 @@ class WireReader {
   }
   std::span<const std::byte> rest_;
 };
+
+/// Copies the bytes there; returns where the next go.
+inline std::byte* write_struct(std::byte* to, const void* from, std::size_t bytes) noexcept {
+  if (bytes != 0) std::memcpy(to, from, bytes);
+  return to + bytes;
+}
 
 /// The exception as bytes: its type where that is one of std's or ours, its name and text.
 std::vector<std::byte> encode_error(const std::exception_ptr& error);

@@ -46,7 +46,7 @@ std::string failure_text(const Wiring& wiring, const PipelineBoard& board,
   if (outcome.signal == SIGKILL && traits.timeout_ns != 0) {
     text += fmt::format(". Its .timeout, which kills, is {} ms", traits.timeout_ns / 1'000'000);
   }
-  if (failure.outcome.end == WorkerEnd::exited) {
+  if (outcome.end == WorkerEnd::killed || outcome.end == WorkerEnd::exited) {
     text += traits.has_state
                 ? ". It has a state of its own, which a replacement could not go on with"
                 : fmt::format(". It may be replaced {} times: .restarts", traits.restarts);

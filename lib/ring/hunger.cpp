@@ -95,7 +95,9 @@ bool ConsumerRing::visible_work() noexcept {
   });
 }
 
-bool ConsumerRing::nothing_to_do() noexcept { return !visible_work() && !stream_ended(segment()); }
+bool ConsumerRing::nothing_to_do() noexcept {
+  return !visible_work() && !stream_ended(segment()) && !dismissed_.load(std::memory_order_relaxed);
+}
 
 // Items are in somebody's hands: they may come back, so sleeps begin short.
 bool ConsumerRing::work_in_flight() noexcept {

@@ -1,5 +1,6 @@
 // Switching stacks: some ten instructions on x86-64, the C library's ucontext elsewhere, which asks
-// the kernel twice per switch to keep a signal mask that we do not change.
+// the kernel twice per switch to keep a signal mask that we do not change; also on x86-64 where
+// the process has a shadow stack, which our instructions would leave behind and ucontext does not.
 //
 // A stack is a mapping with a page below it that must not be touched: too deep a recursion is a
 // crash and not somebody else's memory. Pages come when they are used, so a task that does little
@@ -21,14 +22,28 @@
 #include "iq/error.hpp"
 #include "sys/system_error.hpp"
 
+#include <ucontext.h>
+
+// g++ has a macro for each sanitizer, clang a feature.
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
+#define IQ_FIBERS_UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IQ_FIBERS_UNDER_ASAN 1
+#endif
 #endif
 #if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
+#define IQ_FIBERS_UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define IQ_FIBERS_UNDER_TSAN 1
 #endif
-#if !defined(__x86_64__)
-#include <ucontext.h>
+#endif
+#if defined(IQ_FIBERS_UNDER_ASAN)
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(IQ_FIBERS_UNDER_TSAN)
+#include <sanitizer/tsan_interface.h>
 #endif
 
 #if defined(__x86_64__)
@@ -89,11 +104,15 @@ struct Fiber::Machine {
     unsigned int uncaught = 0;
   };
 
-  Machine() = default;
+  Machine() {
+    if (fibers_by_ucontext.load(std::memory_order_relaxed)) {
+      context = std::make_unique<ucontext_t>();
+    }
+  }
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
   ~Machine() {
-#if defined(__SANITIZE_THREAD__)
+#if defined(IQ_FIBERS_UNDER_TSAN)
     if (base != nullptr) __tsan_destroy_fiber(tsan);
 #endif
     if (base != nullptr) ::munmap(base, bytes);
@@ -105,17 +124,14 @@ struct Fiber::Machine {
   void* base = nullptr;  // null: the thread's own stack
   std::size_t bytes = 0;
   Exceptions exceptions;
-#if defined(__x86_64__)
-  void* top = nullptr;  // where the registers are, while it does not run
-#else
-  ucontext_t context{};
-#endif
-#if defined(__SANITIZE_ADDRESS__)
+  void* top = nullptr;                  // where the registers are, while it does not run;
+  std::unique_ptr<ucontext_t> context;  // they are here instead where ucontext switches
+#if defined(IQ_FIBERS_UNDER_ASAN)
   void* fake_stack = nullptr;
   const void* bottom = nullptr;
   std::size_t size = 0;
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(IQ_FIBERS_UNDER_TSAN)
   void* tsan = nullptr;
 #endif
   Entry entry = nullptr;
@@ -124,14 +140,14 @@ struct Fiber::Machine {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(IQ_FIBERS_UNDER_ASAN)
 // Who is being left; the first thing that a new fiber does is to tell the sanitizer's view of it.
 thread_local const void** left_bottom = nullptr;
 thread_local std::size_t* left_size = nullptr;
 #endif
 
 void arrive_in_fiber([[maybe_unused]] void* fake_stack) noexcept {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(IQ_FIBERS_UNDER_ASAN)
   const void* bottom = nullptr;
   std::size_t size = 0;
   __sanitizer_finish_switch_fiber(fake_stack, &bottom, &size);
@@ -154,13 +170,23 @@ void run_entry(FiberStart* start) noexcept {
   mine.entry(mine.argument);
 }
 
-#if !defined(__x86_64__)
 void run_split(unsigned high, unsigned low) noexcept {
   run_entry(reinterpret_cast<FiberStart*>(std::uintptr_t{high} << 32 | low));
 }
+
+bool needs_ucontext() noexcept {
+#if defined(__x86_64__)
+  std::uint64_t shadow_stack = 0;
+  asm volatile("rdsspq %0" : "+r"(shadow_stack));  // does nothing where there is none
+  return shadow_stack != 0;
+#else
+  return true;
 #endif
+}
 
 }  // namespace
+
+std::atomic<bool> fibers_by_ucontext{needs_ucontext()};
 
 void Fiber::Machine::map(std::size_t stack_bytes) {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -176,11 +202,11 @@ void Fiber::Machine::map(std::size_t stack_bytes) {
                     "tasks at a time (iq::TaskPool)",
                     bytes, errno_text(error)));
   }
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(IQ_FIBERS_UNDER_ASAN)
   bottom = static_cast<std::byte*>(base) + page;
   size = bytes - page;
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(IQ_FIBERS_UNDER_TSAN)
   tsan = __tsan_create_fiber(0);
 #endif
 }
@@ -189,6 +215,16 @@ void Fiber::Machine::prepare(Entry start_at, void* with) {
   auto* end = static_cast<std::byte*>(base) + bytes;
   auto* start = reinterpret_cast<FiberStart*>(end - 64);
   *start = {start_at, with};
+  if (context) {
+    ::getcontext(context.get());
+    context->uc_stack.ss_sp = base;
+    context->uc_stack.ss_size = bytes - 64;
+    context->uc_link = nullptr;
+    const auto address = reinterpret_cast<std::uintptr_t>(start);
+    ::makecontext(context.get(), reinterpret_cast<void (*)()>(&run_split), 2,
+                  static_cast<unsigned>(address >> 32), static_cast<unsigned>(address));
+    return;
+  }
 #if defined(__x86_64__)
   // As iq_switch_stack leaves it: control words, r15, r14, r13, r12, rbx, rbp, where to go on.
   auto* words = reinterpret_cast<std::uint64_t*>(end - 64 - 128);
@@ -201,19 +237,11 @@ void Fiber::Machine::prepare(Entry start_at, void* with) {
   words[4] = reinterpret_cast<std::uint64_t>(&run_entry);
   words[7] = reinterpret_cast<std::uint64_t>(&iq_begin_stack);
   top = words;
-#else
-  ::getcontext(&context);
-  context.uc_stack.ss_sp = base;
-  context.uc_stack.ss_size = bytes - 64;
-  context.uc_link = nullptr;
-  const auto address = reinterpret_cast<std::uintptr_t>(start);
-  ::makecontext(&context, reinterpret_cast<void (*)()>(&run_split), 2,
-                static_cast<unsigned>(address >> 32), static_cast<unsigned>(address));
 #endif
 }
 
 Fiber::Fiber() : machine_(std::make_unique<Machine>()) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(IQ_FIBERS_UNDER_TSAN)
   machine_->tsan = __tsan_get_current_fiber();
 #endif
 }
@@ -232,20 +260,24 @@ void Fiber::switch_to(Fiber& from, Fiber& to) noexcept {
   void* runtime = abi::__cxa_get_globals();
   std::memcpy(&left.exceptions, runtime, sizeof left.exceptions);
   std::memcpy(runtime, &next.exceptions, sizeof next.exceptions);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(IQ_FIBERS_UNDER_ASAN)
   left_bottom = &left.bottom;
   left_size = &left.size;
   __sanitizer_start_switch_fiber(&left.fake_stack, next.bottom, next.size);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(IQ_FIBERS_UNDER_TSAN)
   __tsan_switch_to_fiber(next.tsan, 0);
 #endif
 #if defined(__x86_64__)
-  iq_switch_stack(&left.top, next.top);
+  if (!left.context) {
+    iq_switch_stack(&left.top, next.top);
+  } else {
+    ::swapcontext(left.context.get(), next.context.get());
+  }
 #else
-  ::swapcontext(&left.context, &next.context);
+  ::swapcontext(left.context.get(), next.context.get());
 #endif
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(IQ_FIBERS_UNDER_ASAN)
   arrive_in_fiber(left.fake_stack);
 #endif
 }

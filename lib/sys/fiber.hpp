@@ -1,10 +1,16 @@
 // Stacks that one thread switches between: what tasks run on.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
 namespace iq::detail {
+
+/// Whether fibers that are made from here on are switched by the C library's ucontext. True from
+/// the start where nothing else works; those that switch to each other must have been made alike.
+/// For tests.
+extern std::atomic<bool> fibers_by_ucontext;
 
 /// One flow of control with a stack of its own. It runs only when its thread switches to it, and
 /// keeps what the C++ runtime knows per thread about exceptions in flight.

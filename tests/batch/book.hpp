@@ -3,8 +3,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -37,6 +39,39 @@ using Books = iqtest::Shared<Book>;
 inline auto noting(Books& book) {
   return [&book](std::span<const int> batch) { return book->serve(batch); };
 }
+
+/// Counts the batches of a function that adds 1, its calls, and the most in one batch.
+struct Counted {
+  iqtest::SharedCounter batches = iqtest::shared_counter();
+  iqtest::SharedCounter calls = iqtest::shared_counter();
+  iqtest::SharedCounter largest = iqtest::shared_counter();
+
+  auto function() {
+    return [this](std::span<const int> batch) {
+      ++*batches;
+      *calls += static_cast<std::int64_t>(batch.size());
+      *largest = std::max(largest->load(), static_cast<std::int64_t>(batch.size()));
+      std::vector<int> results;
+      for (const int i : batch) results.push_back(i + 1);
+      return results;
+    };
+  }
+};
+
+/// As noting(); the first batch says that it began and is never finished.
+struct HeldOnce {
+  Books& book;
+  iqtest::Gate& began;
+  iqtest::Gate& never;
+  std::vector<int> operator()(std::span<const int> batch) const {
+    if (book->batches == 0) {
+      book->serve(batch);
+      began.post();
+      never.wait(100);
+    }
+    return book->serve(batch);
+  }
+};
 
 /// The test process is a caller of its contexts, too.
 inline void wait_blocking(iqtest::Gate& gate) {

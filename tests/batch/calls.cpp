@@ -7,9 +7,11 @@
 #include <csignal>
 #include <future>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "iq/batch.hpp"
@@ -100,13 +102,14 @@ TEST_CASE("batched: a future is ready when its result has come, and gives it mor
 }
 
 TEST_CASE("batched: what the function throws reaches the caller, std's types as they are") {
-  enum Kind { runtime, range, system, plain, own, text, ours };
+  enum Kind { runtime, range, system, plain, empty, own, text, ours };
   iq::batched<int(int)> f{[](std::span<const int> batch) -> std::vector<int> {
     switch (batch[0]) {
       case runtime: throw std::runtime_error("no luck");
       case range: throw std::out_of_range("too far");
       case system: throw std::system_error(ENOENT, std::generic_category(), "reading");
       case plain: throw std::bad_alloc();
+      case empty: return {std::optional<int>().value()};
       case own: throw OwnError("mine");
       case text: throw std::string("just text");
       default: throw iq::TooLarge("of ours");
@@ -117,6 +120,7 @@ TEST_CASE("batched: what the function throws reaches the caller, std's types as 
   CHECK(text_of<std::system_error>([&] { f(system); }) ==
         std::system_error(ENOENT, std::generic_category(), "reading").what());
   CHECK(text_of<std::bad_alloc>([&] { f(plain); }) == std::string("std::bad_alloc"));
+  CHECK(text_of<std::bad_optional_access>([&] { f(empty); }) == "bad optional access");
   CHECK(text_of<iq::TooLarge>([&] { f(ours); }) == "of ours");
   try {
     f(own);
@@ -145,6 +149,20 @@ TEST_CASE("batched: 8 callers in 8 processes, each gets its own result") {
   });
   crew.join();
   CHECK(right->load() == 800);
+}
+
+TEST_CASE("batched: children forked beside threads that make their first calls call at once") {
+  iq::batched<int(int)> f{add_one, {.servers = 2}};
+  std::atomic<bool> stop{false};
+  std::thread starter([&] {
+    while (!stop) std::thread([&] { f(1); }).join();
+  });
+  for (int i = 0; i < 100; ++i) {
+    iqtest::Child child = iqtest::spawn([&] { iqtest::require(f(i) == i + 1, "its own"); });
+    CHECK(child.wait().ok());
+  }
+  stop = true;
+  starter.join();
 }
 
 TEST_CASE("batched: a call after the function's end says Closed, in a child too") {

@@ -6,34 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "batch/book.hpp"
 #include "iq/batch.hpp"
 #include "iq/batch_context.hpp"
 #include "iq/error.hpp"
 #include "support/process.hpp"
 
+using namespace batches;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// Counts the batches of a function, and what they were.
-struct Counted {
-  iqtest::SharedCounter batches = iqtest::shared_counter();
-  iqtest::SharedCounter calls = iqtest::shared_counter();
-  iqtest::SharedCounter largest = iqtest::shared_counter();
-
-  auto function() {
-    return [this](std::span<const int> batch) {
-      ++*batches;
-      *calls += static_cast<std::int64_t>(batch.size());
-      *largest = std::max(largest->load(), static_cast<std::int64_t>(batch.size()));
-      std::vector<int> results;
-      for (const int i : batch) results.push_back(i + 1);
-      return results;
-    };
-  }
-};
-
-}  // namespace
 
 TEST_CASE("context: calls in flight together are one batch, in call order") {
   Counted counted;

@@ -52,14 +52,7 @@ TEST_CASE("shared: the server killed in the middle leaves no caller hanging") {
   Books book;
   iqtest::Gate began;
   iqtest::Gate never;
-  iq::batched<int(int)> f{[&](std::span<const int> batch) {
-    if (book->batches == 0) {
-      book->serve(batch);
-      began.post();
-      never.wait(100);
-    }
-    return book->serve(batch);
-  }};
+  iq::batched<int(int)> f{HeldOnce{book, began, never}};
   auto died = iqtest::shared_counter();
   auto served = iqtest::shared_counter();
   const iq::BatchContext context;
@@ -84,15 +77,7 @@ TEST_CASE("shared: an idempotent batch of several processes is served once more"
   Books book;
   iqtest::Gate began;
   iqtest::Gate never;
-  iq::batched<int(int)> f{[&](std::span<const int> batch) {
-                            if (book->batches == 0) {
-                              book->serve(batch);
-                              began.post();
-                              never.wait(100);
-                            }
-                            return book->serve(batch);
-                          },
-                          {.idempotent = true}};
+  iq::batched<int(int)> f{HeldOnce{book, began, never}, {.idempotent = true}};
   auto right = iqtest::shared_counter();
   const iq::BatchContext context;
   iq::WorkerGroup crew;

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "batch/book.hpp"
@@ -80,6 +82,53 @@ TEST_CASE("named: strangers in a context of one name are one batch; max_size is 
   CHECK(book->sizes[0] == 4);
   CHECK(book->calls == 604);
   CHECK(book->batches == 7);
+}
+
+TEST_CASE(
+    "named: a context that is older than the function in its process is shared all the same") {
+  const std::string name = iqtest::temp_name("load");
+  Books book;
+  iqtest::Gate joined;
+  iqtest::Flag go;
+  Strangers strangers;
+  strangers.start(4, [&](int id) {
+    const iq::BatchContext context("import");
+    iq::batched<int(int)> f{iq::open_only, name};
+    joined.post();
+    go.wait();
+    iqtest::require(f(id) == id + 1, "its own");
+  });
+  iq::batched<int(int)> f{iq::create_only, name, noting(book)};
+  strangers.made.set();
+  for (int i = 0; i < 4; ++i) joined.wait();
+  go.set();
+  CHECK(strangers.all_ok());
+  CHECK(book->batches == 1);
+  CHECK(book->sizes[0] == 4);
+}
+
+TEST_CASE("named: two threads of one process meet in a context of that name") {
+  Books book;
+  iq::batched<int(int)> f{noting(book)};
+  iqtest::Gate joined;
+  iqtest::Flag go;
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int id = 0; id < 2; ++id) {
+    threads.emplace_back([&, id] {
+      right += f(id) == id + 1;  // outside any: each by itself
+      const iq::BatchContext context("together");
+      joined.post();
+      go.wait();
+      for (int round = 0; round < 10; ++round) right += f(10 * round + id) == 10 * round + id + 1;
+    });
+  }
+  joined.wait();
+  joined.wait();
+  go.set();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(right == 22);
+  CHECK(book->batches == 12);
 }
 
 TEST_CASE("named: another type is refused with both") {

@@ -5,9 +5,12 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "batch/book.hpp"
@@ -63,6 +66,15 @@ TEST_CASE("nested: a function that calls itself, with one server, 20 deep") {
       });
   CHECK((*sum)(20) == 210);
   CHECK((*sum)(3) == 6);
+  const auto threads = [&] {
+    const auto tasks = std::filesystem::directory_iterator(
+        "/proc/" + std::to_string(sum->server_pids().at(0)) + "/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  CHECK(iqtest::wait_until([&] { return threads() <= 3; }));  // those of 20 levels have gone
+  const auto from = std::chrono::steady_clock::now();
+  sum.reset();
+  CHECK(std::chrono::steady_clock::now() - from < std::chrono::seconds(2));
 }
 
 TEST_CASE("nested: two functions that need each other, one server each, called by 4 processes") {
@@ -165,12 +177,18 @@ TEST_CASE("nested: a function that ends while its server waits for another one i
     return std::vector<int>(batch.begin(), batch.end());
   }};
   iq::Future<int> future;
+  std::thread later;
   {
     iq::batched<int(int)> outer{
         [&](std::span<const int> batch) { return std::vector<int>{inner(batch[0])}; }};
     future = outer.async(5);
     began.wait();
-    go.post();
+    // The end is asked for, and for long the server has nothing to do but to wait.
+    later = std::thread([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(600));
+      go.post();
+    });
   }
   CHECK(future.get() == 5);
+  later.join();
 }

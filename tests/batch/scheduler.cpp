@@ -9,31 +9,16 @@
 #include <thread>
 #include <vector>
 
+#include "batch/book.hpp"
 #include "iq/batch.hpp"
 #include "iq/error.hpp"
 #include "iq/task.hpp"
 #include "support/process.hpp"
 
+using namespace batches;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct Counted {
-  iqtest::SharedCounter batches = iqtest::shared_counter();
-  iqtest::SharedCounter calls = iqtest::shared_counter();
-  iqtest::SharedCounter largest = iqtest::shared_counter();
-
-  auto function() {
-    return [this](std::span<const int> batch) {
-      ++*batches;
-      *calls += static_cast<std::int64_t>(batch.size());
-      *largest = std::max(largest->load(), static_cast<std::int64_t>(batch.size()));
-      std::vector<int> results;
-      for (const int i : batch) results.push_back(i + 1);
-      return results;
-    };
-  }
-};
 
 int depth_of(int n) {
   volatile char room[512] = {};
@@ -121,6 +106,12 @@ TEST_CASE("tasks: the unordered forms give results as they come") {
   const auto below_5 = [&](int i) { return slow_if_odd(i) < 5; };
   CHECK(iq::pfilter(below_5, items) == std::vector{1, 2});
   CHECK(iq::pfilter_unordered(below_5, items) == std::vector{2, 1});
+  iq::TaskPool pool(2);
+  CHECK(pool.pmap_unordered(slow_if_odd, items) == std::vector{3, 3, 5, 5});
+  CHECK(pool.pfilter_unordered(below_5, items) == std::vector{2, 1});
+  int ran = 0;
+  iq::pmap_unordered([&](int i) { ran += i; }, items);
+  CHECK(ran == 10);
 }
 
 TEST_CASE("tasks: wait for k of n returns when k are ready, or when time is up") {

@@ -13,6 +13,7 @@
 #include "iq/batch.hpp"
 #include "iq/batch_context.hpp"
 #include "iq/error.hpp"
+#include "iq/task.hpp"
 #include "iq/worker_group.hpp"
 #include "support/process.hpp"
 
@@ -136,6 +137,30 @@ TEST_CASE("servers: when the program that made the function is killed, callers a
   maker.kill_and_wait();
   CHECK(told.wait_for(10));
   CHECK(iqtest::gone(static_cast<pid_t>(caller->load())));
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("servers: the death of all of them is told while answers of another function come") {
+  iqtest::Gate began;
+  iqtest::Gate go;
+  iqtest::SharedCounter supervisor = iqtest::shared_counter();
+  {
+    iq::batched<int(int)> quick{add_one};
+    iq::batched<int(int)> f{[&](std::span<const int> batch) {
+      supervisor->store(::getppid());
+      began.post();
+      go.wait();
+      return add_one(batch);
+    }};
+    auto future = f.async(1);
+    began.wait();
+    ::kill(static_cast<pid_t>(supervisor->load()), SIGKILL);  // and so are its servers
+    auto beside = iq::spawn([&] {
+      while (!future.ready()) quick(1);
+    });
+    CHECK_THROWS_AS(future.get(), iq::ServerDied);
+    beside.get();
+  }
   CHECK(iqtest::reap_orphans());
 }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -33,6 +34,35 @@ std::chrono::steady_clock::duration timed(F&& f) {
   const auto from = std::chrono::steady_clock::now();
   f();
   return std::chrono::steady_clock::now() - from;
+}
+
+/// Two workers call once, beside one that does not: `third(before, served)` runs there. The gates
+/// open before the first call, and when one of them has been served. Errors: as join().
+template <class F>
+void beside_two_callers(F third) {
+  Books book;
+  iqtest::Gate before;
+  iqtest::Gate served;
+  iq::batched<int(int)> f{noting(book)};
+  const iq::BatchContext context;
+  iq::WorkerGroup crew;
+  crew.fork(3, [&](int id) {
+    if (id == 2) return third(before, served);
+    if (id == 1) before.post();
+    f(id);
+    if (id == 0) served.post();
+  });
+  const auto check = [&] {
+    CHECK(book->batches == 1);
+    CHECK(book->sizes[0] == 2);
+  };
+  try {
+    crew.join();
+  } catch (...) {
+    check();
+    throw;
+  }
+  check();
 }
 
 }  // namespace
@@ -160,52 +190,22 @@ TEST_CASE("shared: two functions and two objects keep their batches apart") {
 }
 
 TEST_CASE("shared: a caller that ends does not hold up the others") {
-  Books book;
-  iqtest::Gate go;
-  iq::batched<int(int)> f{noting(book)};
-  const iq::BatchContext context;
-  iq::WorkerGroup crew;
-  crew.fork(3, [&](int id) {
-    if (id == 2) return go.wait();
-    if (id == 1) go.post();
-    f(id);
-  });
-  crew.join();
-  CHECK(book->batches == 1);
-  CHECK(book->sizes[0] == 2);
+  beside_two_callers([](iqtest::Gate& before, iqtest::Gate&) { before.wait(); });
 }
 
 TEST_CASE("shared: a caller that throws does not hold up the others") {
-  Books book;
-  iq::batched<int(int)> f{noting(book)};
-  const iq::BatchContext context;
-  iq::WorkerGroup crew;
-  crew.fork(3, [&](int id) {
-    if (id == 2) throw std::runtime_error("on purpose");
-    f(id);
-  });
-  CHECK_THROWS_AS(crew.join(), iq::WorkerFailed);
-  CHECK(book->calls == 2);
+  CHECK_THROWS_AS(beside_two_callers([](iqtest::Gate& before, iqtest::Gate&) {
+                    before.wait();
+                    throw std::runtime_error("on purpose");
+                  }),
+                  iq::WorkerFailed);
 }
 
 TEST_CASE("shared: a caller that blocks elsewhere and says so does not hold up the others") {
-  Books book;
-  iqtest::Gate go;
-  iq::batched<int(int)> f{noting(book)};
-  const iq::BatchContext context;
-  iq::WorkerGroup crew;
-  crew.fork(3, [&](int id) {
-    if (id == 2) {
-      const iq::may_block guard;
-      go.wait();
-    } else {
-      f(id);
-    }
-    if (id == 0) go.post();
+  beside_two_callers([](iqtest::Gate&, iqtest::Gate& served) {
+    const iq::may_block guard;
+    served.wait();
   });
-  crew.join();
-  CHECK(book->batches == 1);
-  CHECK(book->sizes[0] == 2);
 }
 
 TEST_CASE("shared: long arguments travel too, and their room is used again") {
@@ -256,6 +256,83 @@ TEST_CASE("shared: max_delay lets a batch go while another caller computes") {
   });
   crew.join();
   CHECK(book->batches == 1);
+}
+
+TEST_CASE("shared: an overdue call goes at the next call, although its caller never waits") {
+  Books book;
+  Books others;
+  iq::batched<int(int)> f{noting(book), {.max_delay = 1ms}};
+  iq::batched<int(int)> g{noting(others)};
+  const iq::BatchContext context;
+  iq::WorkerGroup crew;
+  crew.fork(1, [&](int) {
+    auto first = f.async(1);
+    const auto begun = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() < begun + 2ms) {
+    }
+    auto second = g.async(2);
+    iqtest::require(iqtest::wait_until([&] { return book->batches == 1; }), "gone");
+    iqtest::require(others->batches == 0, "the other one waits");
+    iqtest::require(second.get() == 3, "until its caller does");
+  });
+  crew.join();
+}
+
+TEST_CASE("shared: a call of a function that has ended says Closed") {
+  Books book;
+  iqtest::Gate called;
+  iqtest::Flag ended;
+  std::optional<iq::batched<int(int)>> f;
+  f.emplace(noting(book));
+  const iq::BatchContext context;
+  iq::WorkerGroup crew;
+  crew.fork(2, [&](int id) {
+    iqtest::require((*f)(id) == id + 1, "served while it lasts");
+    called.post();
+    {
+      const iq::may_block guard;
+      ended.wait();
+    }
+    bool closed = false;
+    try {
+      (*f)(id);
+    } catch (const iq::Closed&) {
+      closed = true;
+    }
+    iqtest::require(closed, "told");
+  });
+  {
+    const iq::may_block guard;
+    called.wait();
+    called.wait();
+  }
+  f.reset();
+  ended.set();
+  crew.join();
+}
+
+TEST_CASE("shared: may_block lets all that its tasks have spawned run first") {
+  Books book;
+  iqtest::Gate go;
+  iq::batched<int(int)> f{noting(book)};
+  const iq::BatchContext context;
+  iq::WorkerGroup crew;
+  crew.fork(2, [&](int id) {
+    if (id == 1) {
+      f(1);
+      return go.post();
+    }
+    iq::Future<int> inner;
+    auto outer = iq::spawn([&] { inner = iq::spawn([&] { return f(2); }); });
+    {
+      const iq::may_block guard;
+      go.wait();
+    }
+    iqtest::require(inner.get() == 3, "it had run");
+  });
+  crew.join();
+  CHECK(book->batches == 1);
+  CHECK(book->sizes[0] == 2);
 }
 
 TEST_CASE("shared: contexts come and go, and leave no place taken") {

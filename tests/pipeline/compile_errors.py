@@ -13,11 +13,13 @@ PRELUDE = '''#include "iq/iq.hpp"
 #include <thread>
 using std::views::iota;
 int twice(int x) { return 2 * x; }
+iq::Pipeline<int> start();
 iq::Generator<int> same(iq::Generator<int> range);
 struct Closed { private: int hidden = 1; public: Closed(int); Closed(const Closed&); };
 '''
 CALL = 'void call%d() { %s }\n'
-START = 'iq::pipeline().from(iota(0, 10))'
+WHOLE = 'iq::pipeline().from(iota(0, 10))'
+START = 'start()'  # only what is refused is looked at
 
 MAP = 'the function of map cannot be called with'
 NOTHING = 'the function of map returns nothing'
@@ -36,9 +38,9 @@ STEP = 'a step cannot be called with the range that the one before'
 RANGE = 'a step returns no range'
 FORWARD = "the stage's input is no output of it"
 
-GOOD = [f'auto p = {START}.map(twice, {{.workers = 2}}).map([](const int& x) {{ return x; }});',
-        f'{START}.filter([](int x) {{ return x > 1; }}).for_each([](const int&) {{}});',
-        f'auto p = {START}.map([](int x) {{ return x + 0.5; }},'
+GOOD = [f'auto p = {WHOLE}.map(twice, {{.workers = 2}}).map([](const int& x) {{ return x; }});',
+        f'{WHOLE}.filter([](int x) {{ return x > 1; }}).for_each([](const int&) {{}});',
+        f'auto p = {WHOLE}.map([](int x) {{ return x + 0.5; }},'
         ' {.on_error = iq::forward_input});',
         'for (int x : iq::combine(iota(0), same, iq::chunk(3), iq::flatten)) twice(x);']
 # A pipeline, and what its one error must say.
@@ -63,7 +65,7 @@ BAD = [
     ('auto p = iq::pipeline().from(std::vector<const char*>{"a"}).map(twice);', POINTER),
     ('std::vector<std::unique_ptr<int>> v; for (auto& x : iq::pipeline().from(v)) (void)x;', OWNER),
     (f'auto p = {START}; auto q = p.map(twice, {{.workers = 2}}).filter(twice);', NAMED),
-    (f'auto p = {START}; for (int x : p.filter(twice).map(twice)) (void)x;', NAMED),
+    (f'auto p = {START}; for (auto& x : p.filter(twice).map(twice)) (void)x;', NAMED),
     (f'auto p = {START}; p.chain([](iq::Consumer<int>&) {{}}).join();', NAMED),
     (f'auto p = {START}; auto q = p.sort();', NAMED),
     ('for (auto&& x : iq::combine(iota(0), twice, same)) (void)x;', STEP),

@@ -10,6 +10,7 @@
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "iq/iq.hpp"
@@ -314,4 +315,24 @@ TEST_CASE("killed: the conductor's death ends everything, and is told") {
   });
   CHECK(failed.stage() == -1);
   CHECK(std::string(failed.what()).find("its conductor") != std::string::npos);
+}
+
+TEST_CASE("killed: the death of a stage's supervisor ends everything, and is told") {
+  const auto failed = failure_of([&] {
+    bool killed = false;
+    for (const pid_t supervisor :
+         iq::pipeline().from(iota(0)).map([](int) { return ::getppid(); }, {.workers = 2})) {
+      if (!std::exchange(killed, true)) ::kill(supervisor, SIGKILL);
+    }
+  });
+  CHECK(failed.stage() == 1);
+  CHECK(std::string(failed.what()).find("its supervisor process was killed") != std::string::npos);
+}
+
+TEST_CASE("start: what cannot be had is told, and nothing is left of what had begun") {
+  const auto failed = failure_of(
+      [] { iq::pipeline().from(iota(0)).map(twice).map(twice, {.workers = 2000}).join(); });
+  CHECK(failed.stage() == -1);
+  CHECK(failed.exception_type() == "iq::TooManyEndpoints");
+  CHECK(std::string(failed.what()).starts_with("a pipeline could not be started: "));
 }

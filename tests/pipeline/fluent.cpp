@@ -90,6 +90,14 @@ TEST_CASE("Pipeline: a stage that returns an optional drops the empty ones") {
   CHECK(sorted(halves) == numbers(0, 50));
 }
 
+TEST_CASE("Pipeline: what a predicate accepts passes, be it nothing in other eyes") {
+  const auto any = [](const auto&) { return true; };
+  CHECK(all_of(iq::pipeline().from(std::vector<int>(20, 0)).filter(any, {.workers = 3})) ==
+        std::vector<int>(20, 0));
+  CHECK(all_of(iq::pipeline().from(std::vector<std::string>(20)).filter(any, {.ordered = true})) ==
+        std::vector<std::string>(20));
+}
+
 TEST_CASE("Pipeline: the source may be endless; it runs only as far as the stages take") {
   auto pulled = iqtest::shared_counter();
   auto endless = iota(0) | std::views::transform([&pulled](int x) {

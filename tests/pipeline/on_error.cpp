@@ -89,14 +89,25 @@ TEST_CASE("on_error: an ordered stage keeps the order without the dropped; one r
   }
 }
 
-TEST_CASE("on_error: more than the stage may hold is refused, in the words of a stage") {
+TEST_CASE("on_error: a handler may put more than the stage holds") {
   const auto put_many = [](const int& item, const std::exception_ptr&, iq::Output<int>& out) {
     for (int i = 0; i < 1000; ++i) out.put(item);
   };
   CHECK(results_with(Choice{.capacity = 2000, .on_error = put_many}).size() == 50 * 1001);
+  CHECK(results_with(Choice{.workers = 2, .on_error = put_many}).size() == 50 * 1001);
+}
+
+TEST_CASE("TooLarge: a result that no queue of the stage can hold is told in the stage's words") {
+  const auto run = [](std::uint64_t bytes) {
+    return iq::pipeline()
+        .from(iota(0, 3))
+        .map([](int) { return std::string(3 << 20, 'x'); }, {.bytes_per_worker = bytes})
+        .join();
+  };
+  CHECK(run(std::uint64_t{8} << 20) == 3);
   try {
-    results_with(Choice{.on_error = put_many});
-    FAIL("they fit");
+    run(0);
+    FAIL("it fits");
   } catch (const iq::PipelineFailed& failed) {
     CHECK(failed.exception_type() == "iq::TooLarge");
     CHECK(std::string(failed.what()).find("the .capacity and .bytes_per_worker of the stage") !=

@@ -28,9 +28,18 @@ struct Pair {
   void to_main() { Fiber::switch_to(*other, main); }
 };
 
-}  // namespace
+/// Runs `body` with each way to switch that this processor has.
+template <class F>
+void both_ways(F&& body) {
+  const bool usual = iq::detail::fibers_by_ucontext;
+  for (const bool by_ucontext : {true, usual}) {
+    CAPTURE(by_ucontext);
+    iq::detail::fibers_by_ucontext = by_ucontext;
+    body();
+  }
+}
 
-TEST_CASE("Fiber: runs when it is switched to, and goes on where it was") {
+void check_turns() {
   Pair pair;
   pair.other = std::make_unique<Fiber>(
       [](void* argument) {
@@ -46,11 +55,11 @@ TEST_CASE("Fiber: runs when it is switched to, and goes on where it was") {
     pair.to_other();
     pair.said.push_back("main " + std::to_string(i));
   }
-  CHECK(pair.said == std::vector<std::string>{"other 1", "main 1", "other 2", "main 2", "other 3",
-                                              "main 3"});
+  CHECK(pair.said ==
+        std::vector<std::string>{"other 1", "main 1", "other 2", "main 2", "other 3", "main 3"});
 }
 
-TEST_CASE("Fiber: each has its own record of exceptions that are being handled") {
+void check_exceptions() {
   Pair pair;
   pair.other = std::make_unique<Fiber>(
       [](void* argument) {
@@ -84,6 +93,16 @@ TEST_CASE("Fiber: each has its own record of exceptions that are being handled")
   CHECK(std::current_exception() == nullptr);
   pair.to_other();
   CHECK(pair.said == std::vector<std::string>{"outer", "inner"});
+}
+
+}  // namespace
+
+TEST_CASE("Fiber: runs when it is switched to, and goes on where it was") {
+  both_ways(check_turns);
+}
+
+TEST_CASE("Fiber: each has its own record of exceptions that are being handled") {
+  both_ways(check_exceptions);
 }
 
 TEST_CASE("Fiber: a stack that cannot be had is NoSpace, with what to do") {

@@ -82,6 +82,7 @@ TESTED_ELSEWHERE = {
     'lib/batch/membership.cpp': 'tests/batch/shared_contexts.cpp',
     'lib/batch/taken_calls.cpp': 'tests/batch/shared_contexts.cpp',
     'lib/batch/client.cpp': 'tests/batch/calls.cpp, contexts.cpp',
+    'lib/batch/client_send.cpp': 'tests/batch/outstanding.cpp',
     'lib/batch/client_watch.cpp': 'tests/batch/servers.cpp, deaths.cpp',
     'lib/batch/function.cpp': 'tests/batch/calls.cpp, servers.cpp',
     'lib/batch/inbox.cpp': 'tests/batch/calls.cpp, servers.cpp',

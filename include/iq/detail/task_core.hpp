@@ -21,7 +21,7 @@ using TaskContextHandle = std::shared_ptr<TaskContext>;
 /// A result to come: of a batched call or of a task. It belongs to the thread that made it.
 class IQ_API Pending {
  public:
-  Pending() = default;
+  Pending();
   Pending(const Pending&) = delete;
   Pending& operator=(const Pending&) = delete;
   virtual ~Pending() = default;
@@ -36,8 +36,12 @@ class IQ_API Pending {
 
  private:
   friend class TaskScheduler;
+  /// Errors: WrongProcess, WouldDeadlock: where it can become ready, nobody waits here.
+  void require_own() const;
   void forget(const TaskFiber* waiter) noexcept;
 
+  std::uint64_t process_;  ///< the generation that it belongs to,
+  std::uint64_t owner_;    ///< and which thread of it
   bool ready_ = false;
   std::exception_ptr error_;
   std::vector<TaskFiber*> waiters_;
@@ -60,7 +64,8 @@ class IQ_API CallResult : public Pending {
 };
 
 /// Waits until it is ready, or `deadline_ns` passed; other tasks of this thread run meanwhile.
-/// False when it is not ready. Errors: WouldDeadlock when nothing could ever make it ready.
+/// False when it is not ready. Errors: WouldDeadlock when nothing could ever make it ready, or it
+/// belongs to another thread; WrongProcess in a child of its process.
 IQ_API bool await(Pending& pending, std::int64_t deadline_ns);
 /// Waits until `count` of them are ready. Returns how many are. Errors: as await().
 IQ_API std::size_t await_some(std::span<const PendingHandle> pending, std::size_t count,
