@@ -158,7 +158,7 @@ struct StepFlow<StepEntry<kKind, S>, In> {
     else
       return CallsEntry<kKind, S, const In>;
   }
-  static consteval bool gives_range() {
+  static constexpr bool gives_range() {  // not consteval: clang 14 asks for it too early
     if constexpr (kKind == StepKind::many && !kPuts && fits())
       return std::ranges::input_range<EntryResult<kKind, S, const In>>;
     else
