@@ -152,7 +152,7 @@ struct StepFlow<StepEntry<kKind, S>, In> {
   using Named = typename PutsInto<ParameterOf<Entry, 1>>::Type;
   static constexpr bool kPuts = !std::is_void_v<Named>;
 
-  static consteval bool fits() {
+  static constexpr bool fits() {
     if constexpr (kPuts)
       return CallsEntry<kKind, S, const In, Output<Named>>;
     else
