@@ -22,6 +22,7 @@
 #include "iq/producer.hpp"
 #include "iq/queue.hpp"
 #include "iq/relay.hpp"
+#include "iq/report.hpp"
 #include "iq/stats.hpp"
 #include "iq/status.hpp"
 #include "iq/step.hpp"

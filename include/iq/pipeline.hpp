@@ -46,6 +46,8 @@ class IQ_API PipelineBase {
   PipelineRun* start_run(InlineNext results);
   /// Waits for the end, and brings it about where everything is in the caller.
   void finish_run();
+  /// Empty before the start, and where everything is in the caller.
+  RunReport report_run() { return run_ ? run_->report() : RunReport(); }
 
   PipelinePlan plan_;
   std::unique_ptr<PipelineRun> run_;
@@ -209,6 +211,15 @@ class Pipeline : private detail::PipelineBase {
     }
   }
 
+  /// How it stands: items, rates, queues, who is busy and who waits. Without stages before the
+  /// start, and with iq::inline_mode, where nothing runs beside the caller. After the end, the last
+  /// one.
+  ///
+  /// Shares and rates are of the time since somebody first asked, unless PipelineOptions::report
+  /// says that somebody wants them from the start. Cost: it waits for the next look of the
+  /// pipeline's own, some 20 ms.
+  RunReport report() { return report_run(); }
+
   /// Waits for the end, starting it if need be, and drops the results that nobody has read: they
   /// cannot be read any more. Returns how many. With an output queue of the user's own it must be
   /// read meanwhile. Errors: PipelineFailed; Interrupted; as start().
@@ -267,6 +278,8 @@ class Pipeline<void> : private detail::PipelineBase {
  public:
   /// Starts all stages. Errors: as Pipeline<T>::start().
   void start() { start_run(nullptr); }
+  /// As Pipeline<T>::report().
+  RunReport report() { return report_run(); }
   /// Waits for the end, starting it if need be. Errors: PipelineFailed; Interrupted.
   void join() {
     if (!is_used_) start();
@@ -311,6 +324,7 @@ class Pipeline<detail::Refused> {
   void for_each(Any&&...) const {}
   void start() const {}
   void join() const {}
+  RunReport report() const { return {}; }
   const detail::Refused* begin() const { return nullptr; }
   const detail::Refused* end() const { return nullptr; }
   /// @}

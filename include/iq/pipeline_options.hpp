@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "iq/queue.hpp"
+#include "iq/report.hpp"
 
 namespace iq {
 
@@ -34,6 +35,8 @@ struct PipelineOptions {
   /// and lets what is on its way come out, the second one kills the workers. Both end in
   /// Interrupted.
   bool signals = true;
+  /// What becomes of reports while it runs: `.report = iq::report_to(stderr)`.
+  Reporting report{};
 };
 
 /// Thrown by the function of a stage, it drops the item that it was called with: no error, and no

@@ -25,4 +25,13 @@ struct Stats {
   bool stopped = false;             ///< ended by stop()
 };
 
+namespace detail {
+/// Who of a queue waits right now.
+struct QueueWaits {
+  std::uint32_t consumers = 0;  ///< asleep, without an item
+  std::uint32_t producers = 0;  ///< asleep, without room
+  std::uint64_t capacity = 0;   ///< of one producer
+};
+}  // namespace detail
+
 }  // namespace iq

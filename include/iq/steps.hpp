@@ -32,6 +32,7 @@ struct StepsOptions {
   RunIn run_in = RunIn::processes;  ///< where the workers are
   bool signals = true;              ///< as PipelineOptions::signals
   std::size_t capacity = 0;  ///< how many entries may wait for the first step; 0: 2 per way in
+  Reporting report{};        ///< what becomes of reports: `.report = iq::report_to(stderr)`
 };
 
 /// A table of steps. Entries of type In go in, results of type Out come out of the last step; Out
@@ -79,8 +80,8 @@ class Steps final {
   /// The same with options.
   template <class... Rows>
   explicit Steps(const StepsOptions& options, Rows... rows)
-      : core_({.run_in = options.run_in, .signals = options.signals}, options.daemon,
-              options.capacity, std::move(rows)...) {}
+      : core_({.run_in = options.run_in, .signals = options.signals, .report = options.report},
+              options.daemon, options.capacity, std::move(rows)...) {}
   Steps(const Steps&) = delete;
   Steps& operator=(const Steps&) = delete;
   /// What still runs is waited for, or ended at once: see StepsOptions::daemon. While an exception
@@ -165,6 +166,9 @@ class Steps final {
   /// How many entries the last step has finished with, those that were dropped not counted. Behind
   /// the death of a worker one more or less, for each.
   std::uint64_t count() const { return core_.count(); }
+  /// How it stands, at each moment of its life: as Pipeline::report(). The first stage, "input", is
+  /// what was put and what is read.
+  RunReport report() { return core_.report(); }
   /// How many entries were dropped, in all steps, because their tries were used up: see
   /// StepOptions::on_error.
   std::uint64_t dropped() const { return core_.sum_of(&detail::WorkerLine::dropped); }
@@ -259,6 +263,7 @@ class Steps<detail::Refused, detail::Refused> {
   bool ok() const { return false; }
   std::uint64_t count() const { return 0; }
   std::uint64_t dropped() const { return 0; }
+  RunReport report() const { return {}; }
   std::uint64_t retried() const { return 0; }
   std::initializer_list<detail::Refused> results() const { return {}; }
   /// @}

@@ -14,6 +14,7 @@
 #include "iq/detail/pipeline_stage.hpp"
 #include "sys/futex.hpp"
 #include "sys/kill_timer.hpp"
+#include "sys/process.hpp"
 
 namespace iq::detail {
 namespace {
@@ -29,7 +30,8 @@ constexpr std::size_t round_up(std::size_t bytes) {
 
 PipelineBoard::PipelineBoard(std::size_t stages, std::size_t workers)
     : memory_(Mapping::inherited(round_up(sizeof(BoardHead)) + stages * sizeof(OrderWindow) +
-                                 workers * sizeof(WorkerLine))) {
+                                 workers * sizeof(WorkerLine) + round_up(sizeof(FiguresHead)) +
+                                 (stages + 1) * sizeof(WholeValue<StageFigures>))) {
   std::byte* at = memory_.data();
   head_ = new (at) BoardHead;
   at += round_up(sizeof(BoardHead));
@@ -38,6 +40,22 @@ PipelineBoard::PipelineBoard(std::size_t stages, std::size_t workers)
   at += stages * sizeof(OrderWindow);
   lines_ = reinterpret_cast<WorkerLine*>(at);
   for (std::size_t i = 0; i < workers; ++i) new (&lines_[i]) WorkerLine;
+  at += workers * sizeof(WorkerLine);
+  figures_head_ = new (at) FiguresHead;
+  at += round_up(sizeof(FiguresHead));
+  figures_ = reinterpret_cast<WholeValue<StageFigures>*>(at);
+  for (std::size_t i = 0; i <= stages; ++i) new (&figures_[i]) WholeValue<StageFigures>;
+}
+
+WorkerShift::WorkerShift(WorkerLine& line, bool in_thread) noexcept
+    : line_(line), in_thread_(in_thread) {
+  line_.starts.fetch_add(1);
+  line_.thread.store(thread_id());
+}
+
+WorkerShift::~WorkerShift() {
+  line_.cpu_ns.fetch_add(own_cpu_ns(in_thread_));
+  line_.thread.store(0);
 }
 
 ItemTimer::ItemTimer(std::int64_t timeout_ns) : timeout_ns_(timeout_ns) {

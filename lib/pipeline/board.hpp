@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "iq/detail/pipeline_core.hpp"
+#include "pipeline/figures_page.hpp"
 #include "sys/mapping.hpp"
 
 namespace iq::detail {
@@ -53,12 +54,17 @@ class PipelineBoard {
   /// Of the stretch that begins at the stage.
   OrderWindow& window(std::size_t stage) const noexcept { return windows_[stage]; }
   WorkerLine& line(std::size_t worker) const noexcept { return lines_[worker]; }
+  FiguresHead& figures() const noexcept { return *figures_head_; }
+  /// Of a stage; behind the last one, of the caller that reads the results.
+  WholeValue<StageFigures>& figures(std::size_t stage) const noexcept { return figures_[stage]; }
 
  private:
   Mapping memory_;
   BoardHead* head_;
   OrderWindow* windows_;
   WorkerLine* lines_;
+  FiguresHead* figures_head_;
+  WholeValue<StageFigures>* figures_;
 };
 
 /// Cuts at the end, always ended by a 0.

@@ -28,15 +28,21 @@ constexpr std::int64_t kEndPatienceNs = 1'000'000'000;
 
 }  // namespace
 
-Conductor::Conductor(Wiring& wiring, const PipelineBoard& board, SignalWatch* signals,
-                     bool in_threads)
-    : wiring_(wiring), board_(board), signals_(signals), in_threads_(in_threads) {}
+Conductor::Conductor(Wiring& wiring, const PipelineBoard& board, const PipelineOptions& options,
+                     SignalWatch* signals)
+    : wiring_(wiring),
+      board_(board),
+      signals_(signals),
+      options_(options),
+      in_threads_(options.run_in == RunIn::threads) {}
 
 void Conductor::run() {
   try {
     adopt_queues();
     crew_ = in_threads_ ? make_thread_crew() : make_process_crew();
+    observer_.emplace(wiring_, board_, options_.report, in_threads_);
     start_stages();
+    observer_->begin();
   } catch (...) {
     Report report;
     describe_exception(report);
@@ -49,6 +55,7 @@ void Conductor::run() {
   const int signal_fd = signals_ != nullptr ? signals_->fd() : -1;
   while (crew_ && !crew_->wait(now_ns() + kLookAroundNs, signal_fd)) look_after();
   judge();
+  if (observer_) observer_->finish();
   leave_queues();
 }
 
@@ -90,6 +97,7 @@ void Conductor::launch(std::size_t stage) {
 }
 
 void Conductor::look_after() {
+  if (observer_) observer_->look();
   heed_signals();
   if (!is_ending_) {
     if (const std::uint32_t wish = board_.head().cancelled.load(); wish != 0) {

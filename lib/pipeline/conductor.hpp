@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "pipeline/board.hpp"
+#include "pipeline/observer.hpp"
 #include "pipeline/stage_crew.hpp"
 #include "pipeline/wiring.hpp"
 #include "sys/signal_watch.hpp"
@@ -19,7 +20,8 @@ namespace iq::detail {
 class Conductor {
  public:
   /// Works on the process's own copy of `wiring`.
-  Conductor(Wiring& wiring, const PipelineBoard& board, SignalWatch* signals, bool in_threads);
+  Conductor(Wiring& wiring, const PipelineBoard& board, const PipelineOptions& options,
+            SignalWatch* signals);
 
   /// Starts the stages, looks after them until all have ended, writes down how it ended.
   void run();
@@ -47,7 +49,9 @@ class Conductor {
   Wiring& wiring_;
   const PipelineBoard& board_;
   SignalWatch* signals_;
+  const PipelineOptions& options_;
   bool in_threads_;
+  std::optional<Observer> observer_;
   std::unique_ptr<StageCrew> crew_;
   SignalsSeen seen_;
   std::optional<StageFailure> failure_;

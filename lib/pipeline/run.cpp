@@ -143,7 +143,7 @@ class RunningPipeline {
   bool ended = false;
 
  private:
-  void conduct() { Conductor(wiring, board, signals ? &*signals : nullptr, in_threads()).run(); }
+  void conduct() { Conductor(wiring, board, plan.options, signals ? &*signals : nullptr).run(); }
 };
 
 PipelineRun::PipelineRun(PipelinePlan plan)
@@ -193,6 +193,17 @@ std::uint64_t PipelineRun::sum_of(std::size_t stage,
     }
   }
   return sum;
+}
+
+// Who has ended has left the last report on the board.
+RunReport PipelineRun::report() {
+  const std::atomic<std::uint32_t>& looks = running_->board.figures().looks;
+  const std::uint32_t seen = looks.load();
+  running_->board.figures().asked.fetch_add(1);
+  while (looks.load() == seen && running_->started && !has_ended()) {
+    futex_wait(looks, seen, kLookAgainNs);
+  }
+  return read_report(running_->wiring, running_->board);
 }
 
 void PipelineRun::finish() {

@@ -165,6 +165,7 @@ class Wirer {
     }
     wired_.feed = plan_.feed;
     wired_.ends_when_lost = plan_.ends_when_lost;
+    wired_.reads_results = wired_.has_results();
     stages.front().in = plan_.input ? plan_.input : stages.front().node->users_input;
     wired_.window_items.assign(stages.size(), 0);
     for (std::size_t i = 0; i < stages.size(); ++i) {

@@ -29,6 +29,7 @@ struct Wiring {
   std::vector<std::uint64_t> window_items;    // per stage, 0 where no stretch begins
   std::shared_ptr<PipeQueue> feed;            // of the plan, or null
   bool ends_when_lost = false;
+  bool reads_results = false;  // the caller does
 
   /// Whether the caller reads what the last stage gives.
   bool has_results() const;

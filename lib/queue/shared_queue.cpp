@@ -156,4 +156,6 @@ Stats SharedQueue::stats() const {
   return stats;
 }
 
+QueueWaits SharedQueue::waits() const { return count_waits(*segment_); }
+
 }  // namespace iq::detail

@@ -27,6 +27,7 @@ class SharedQueue final : public QueueCore {
   void adopt() override;
   std::function<void()> drainer() const override;
   Stats stats() const override;
+  QueueWaits waits() const override;
   std::uint64_t size() const override { return stats().queued; }
   std::uint32_t producers() const override;
   std::uint32_t consumers() const override;

@@ -6,6 +6,7 @@
 #include "ring/figures.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "ring/parking.hpp"
 #include "ring/walk.hpp"
@@ -78,6 +79,19 @@ LaneFigures count_lane(const Segment& segment, const LaneView& lane,
     ++position;
   }
   return figures;
+}
+
+QueueWaits count_waits(const Segment& segment) noexcept {
+  QueueWaits waits;
+  for (const Shared<std::uint64_t>& word : segment.control().waiters) {
+    waits.consumers +=
+        static_cast<std::uint32_t>(std::popcount(word.load(std::memory_order_relaxed)));
+  }
+  for (std::uint32_t i = 0, lanes = segment.lanes_used(); i < lanes; ++i) {
+    if (segment.lane(i).control->room_wait.load(std::memory_order_relaxed) != 0) ++waits.producers;
+  }
+  waits.capacity = segment.header().capacity;
+  return waits;
 }
 
 Stats count_figures(const Segment& segment) {

@@ -31,6 +31,9 @@ struct LaneFigures {
 LaneFigures count_lane(const Segment& segment, const LaneView& lane,
                        const std::function<void(const Holding&)>& held = {});
 
+/// Who waits now: some loads, so cheap that it can be asked often.
+QueueWaits count_waits(const Segment& segment) noexcept;
+
 /// All of Stats but `closed`.
 Stats count_figures(const Segment& segment);
 

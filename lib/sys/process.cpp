@@ -5,12 +5,15 @@
 #include <sched.h>
 #include <sys/single_threaded.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <ctime>
 #include <string_view>
 
 #include "sys/fd.hpp"
@@ -61,6 +64,53 @@ std::string process_name(int pid) {
   std::string_view text = read_proc(pid, "comm", buffer);
   if (text.ends_with('\n')) text.remove_suffix(1);
   return std::string(text);
+}
+
+namespace {
+
+std::int64_t time_on(clockid_t clock) noexcept {
+  timespec time{};
+  if (::clock_gettime(clock, &time) != 0) return -1;
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// The next number of a line of them; 0 when there is none.
+std::uint64_t next_number(std::string_view& text) noexcept {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return 0;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  if (!text.empty()) text.remove_prefix(1);
+  return number;
+}
+
+}  // namespace
+
+int thread_id() noexcept { return static_cast<int>(::syscall(SYS_gettid)); }
+
+std::int64_t own_cpu_ns(bool of_thread) noexcept {
+  return time_on(of_thread ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID);
+}
+
+std::int64_t cpu_ns_of(int id, bool is_thread) noexcept {
+  // As the kernel numbers these clocks: pthread_getcpuclockid() wants a handle, not a number.
+  constexpr clockid_t kOfSchedule = 2;
+  constexpr clockid_t kOfThread = 4;
+  if (is_thread)
+    return time_on(static_cast<clockid_t>(~static_cast<unsigned>(id) << 3) | kOfThread |
+                   kOfSchedule);
+  clockid_t clock{};
+  return ::clock_getcpuclockid(id, &clock) == 0 ? time_on(clock) : -1;
+}
+
+std::uint64_t private_bytes_of(int pid) noexcept {
+  char buffer[512];
+  std::string_view text = read_proc(pid, "statm", buffer);
+  next_number(text);  // size
+  const std::uint64_t resident = next_number(text);
+  const std::uint64_t shared = next_number(text);
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return resident > shared ? (resident - shared) * page : 0;
 }
 
 int parent_process_id() noexcept { return static_cast<int>(::getppid()); }

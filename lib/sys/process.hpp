@@ -21,6 +21,17 @@ char process_state(int pid) noexcept;
 /// any characters that its owner likes.
 std::string process_name(int pid);
 
+/// The kernel's number of this thread; that of the first one is the process id.
+int thread_id() noexcept;
+
+/// Processor time that this process, or this thread alone, has used.
+std::int64_t own_cpu_ns(bool of_thread) noexcept;
+/// The same of another process of this pid namespace, or of a thread of this process; -1 when it
+/// has ended.
+std::int64_t cpu_ns_of(int id, bool is_thread) noexcept;
+/// Memory that a process has for itself: resident, without files and what is shared. 0: unknown.
+std::uint64_t private_bytes_of(int pid) noexcept;
+
 /// A number that differs between the threads of a process and between processes. Never 0.
 std::uint64_t current_thread_tag() noexcept;
 

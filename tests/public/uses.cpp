@@ -165,7 +165,7 @@ static_assert(iq::Options{.capacity = 64}.max_deliveries == 3);
 #include "uses_generators.hpp"
 
 #elif IQ_USES_closable_queue || IQ_USES_pipeline || IQ_USES_pipeline_failed || \
-    IQ_USES_pipeline_options
+    IQ_USES_pipeline_options || IQ_USES_report
 
 #include "uses_pipelines.hpp"
 

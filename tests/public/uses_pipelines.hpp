@@ -34,23 +34,44 @@ std::size_t names(const std::vector<Job>& jobs, iq::IterableQueue<Job>& queue) {
                  .map([](const Job& job) { return std::optional(job.name); }, {.ordered = true});
   std::size_t bytes = 0;
   for (const std::string& name : all) bytes += name.size();
-  auto others = iq::pipeline(iq::threads).from(queue).chain(
-      [](iq::Consumer<Job>& in, iq::Producer<int>& out, int worker) {
-        for (const Job& job : in) out.put(job.name.empty() ? worker : 1);
-      },
-      {.workers = 3});
+  auto others = iq::pipeline(iq::threads)
+                    .from(queue)
+                    .chain(
+                        [](iq::Consumer<Job>& in, iq::Producer<int>& out, int worker) {
+                          for (const Job& job : in) out.put(job.name.empty() ? worker : 1);
+                        },
+                        {.workers = 3});
   others.start();
+  bytes += others.report().stages.size();
   bytes += others.join();
   iq::pipeline({.signals = false})
       .chain([](iq::Producer<int>& out) { out.put(1); })
       .for_each([](int) {}, {.workers = 2});
   const auto less = [](const Job& a, const Job& b) { return a.name < b.name; };
-  bytes += iq::pipeline().from(jobs).sort(less, {.name = "by name"}).fold(
-      [](std::size_t sum, const Job& job) { return sum + job.name.size(); }, std::size_t{0},
-      {.workers = 2, .combine = std::plus<std::size_t>{}});
+  bytes += iq::pipeline()
+               .from(jobs)
+               .sort(less, {.name = "by name"})
+               .fold([](std::size_t sum, const Job& job) { return sum + job.name.size(); },
+                     std::size_t{0}, {.workers = 2, .combine = std::plus<std::size_t>{}});
   auto last = iq::pipeline().from(jobs).chain([](iq::Consumer<Job>) {});
   last.join();
   return bytes;
+}
+
+#elif IQ_USES_report
+
+iq::Reporting reporting() {
+  iq::Reporting all = iq::report_to(stderr, std::chrono::milliseconds(500));
+  all.function = [](const iq::RunReport& report) { std::puts(iq::to_line(report).c_str()); };
+  return all;
+}
+std::string told(const iq::RunReport& report) {
+  if (report.bottleneck < 0 || report.has_ended) return iq::to_text(report, 80);
+  const iq::StageReport& stage = report.stages.at(static_cast<std::size_t>(report.bottleneck));
+  return stage.busy > stage.awaits_item + stage.awaits_room ? stage.name : "";
+}
+iq::Reporting called() {
+  return iq::report_to([](const iq::RunReport&) {});
 }
 
 #elif IQ_USES_pipeline_failed

@@ -74,3 +74,33 @@ TEST_CASE("pid_namespace: the same in children, another one behind unshare") {
   CHECK(outer.wait().ok());
   if (refused.is_set()) iqtest::skip("no permission to make a pid namespace");
 }
+
+TEST_CASE("cpu_ns_of: what a process or a thread has used, and that it has ended") {
+  using namespace iq::detail;
+  iqtest::Gate spent;
+  iqtest::Gate go;
+  auto child = iqtest::spawn([&] {
+    while (own_cpu_ns(false) < 20'000'000) {
+    }
+    spent.post();
+    iqtest::require(go.wait_for(iqtest::kPatienceS), "told to end");
+  });
+  REQUIRE(spent.wait_for(iqtest::kPatienceS));
+  CHECK(cpu_ns_of(child.pid(), false) >= 20'000'000);
+  CHECK(cpu_ns_of(child.pid(), false) < 10'000'000'000);
+  CHECK(private_bytes_of(child.pid()) > 0);
+  go.post();
+  const int pid = child.pid();
+  CHECK(child.wait().ok());
+  CHECK(cpu_ns_of(pid, false) == -1);
+  CHECK(private_bytes_of(pid) == 0);
+  CHECK(thread_id() == ::getpid());
+  int id = 0;
+  std::thread([&] {
+    while (own_cpu_ns(true) < 5'000'000) {
+    }
+    id = thread_id();
+    CHECK(cpu_ns_of(id, true) >= 5'000'000);
+    CHECK(id != ::getpid());
+  }).join();
+}

@@ -112,6 +112,11 @@ struct EndpointAccess {
       if (const auto core = weak.lock()) core->stop(nullptr);
     };
   }
+  /// Who waits for it now.
+  template <class T>
+  static QueueWaits waits(const IterableQueue<T>& queue) {
+    return queue.core().waits();
+  }
   /// Drains the queue, also when its object is gone by then.
   template <class T>
   static std::function<void()> drainer(IterableQueue<T>& queue) {

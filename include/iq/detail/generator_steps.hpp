@@ -87,11 +87,11 @@ Generator<std::vector<T>> chunked(R range, std::size_t size) {
 template <class T, class R>
 Generator<std::vector<T>> chunked_on_arrival(R range, std::size_t size,
                                              std::chrono::nanoseconds most) {
-  using Clock = std::chrono::steady_clock;
+  using Steady = std::chrono::steady_clock;
   Filling<T> chunk(size);
-  Clock::time_point began;
+  Steady::time_point began;
   for (auto&& item : range) {
-    const Clock::time_point now = Clock::now();
+    const Steady::time_point now = Steady::now();
     if (chunk.is_empty()) began = now;
     chunk.add(std::forward<decltype(item)>(item));
     if (chunk.is_full() || now - began >= most) {
@@ -106,21 +106,21 @@ Generator<std::vector<T>> chunked_on_arrival(R range, std::size_t size,
 template <class T, class R>
 Generator<std::vector<T>> chunked_in_time(R range, std::size_t size,
                                           std::chrono::nanoseconds most) {
-  using Clock = std::chrono::steady_clock;
+  using Steady = std::chrono::steady_clock;
   Filling<T> chunk(size);
-  Clock::time_point deadline = Clock::time_point::max();
+  Steady::time_point deadline = Steady::time_point::max();
   for (;;) {
     auto item = endpoint_of(range).get_until(deadline);
     const bool is_over = item.status() == Status::timeout;
     if (!item && !is_over) break;
-    const Clock::time_point now = Clock::now();
+    const Steady::time_point now = Steady::now();
     if (chunk.is_empty())
-      deadline = most < Clock::time_point::max() - now ? now + most : Clock::time_point::max();
+      deadline = most < Steady::time_point::max() - now ? now + most : Steady::time_point::max();
     if (item) chunk.add(*std::move(item));
     if (is_over || chunk.is_full() || now >= deadline) {
       co_yield chunk.items();
       chunk.clear();
-      deadline = Clock::time_point::max();
+      deadline = Steady::time_point::max();
     }
   }
   if (!chunk.is_empty()) co_yield chunk.items();

@@ -16,6 +16,7 @@ class ReferredRange : public std::ranges::view_base {
   explicit ReferredRange(R& range) noexcept : range_(std::addressof(range)) {}
   auto begin() const { return std::ranges::begin(*range_); }
   auto end() const { return std::ranges::end(*range_); }
+  auto size() const requires std::ranges::sized_range<R> { return std::ranges::size(*range_); }
   R& referred() const noexcept { return *range_; }
 
  private:

@@ -10,11 +10,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "iq/detail/api.hpp"
 #include "iq/pipeline_options.hpp"
+#include "iq/report.hpp"
 #include "iq/stats.hpp"
 #include "iq/worker_group.hpp"
 
@@ -26,15 +28,32 @@ struct alignas(64) WorkerLine {
   std::atomic<std::uint64_t> done{0};         ///< items that it has finished
   std::atomic<std::uint64_t> dropped{0};      ///< items given up when their tries were used up
   std::atomic<std::uint64_t> retried{0};      ///< exceptions that were forgiven
+  std::atomic<std::uint64_t> gaps{0};         ///< numbers without an item that have come
   std::atomic<std::uint32_t> is_unwanted{0};  ///< who reads its results has left in order
   std::atomic<std::uint32_t> is_partly_out{0};  ///< of the item that it is at
   std::atomic<std::uint32_t> is_cut{0};         ///< its source did not end, and it left in order
+  std::atomic<std::uint32_t> starts{0};         ///< workers that have begun here
+  std::atomic<std::int32_t> thread{0};  ///< the kernel's number of who works here; 0: nobody
+  std::atomic<std::int64_t> cpu_ns{0};  ///< used by those who have left
 
   void begin(std::uint64_t number) noexcept { item.store(number + 1, std::memory_order_relaxed); }
   void finish() noexcept { count(done); }
   void count(std::atomic<std::uint64_t>& word) noexcept {
     word.store(word.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+};
+
+/// Somebody works at a line, from its construction to its end: what a report wants to know.
+class IQ_API WorkerShift {
+ public:
+  WorkerShift(WorkerLine& line, bool in_thread) noexcept;
+  WorkerShift(const WorkerShift&) = delete;
+  WorkerShift& operator=(const WorkerShift&) = delete;
+  ~WorkerShift();
+
+ private:
+  WorkerLine& line_;
+  bool in_thread_;
 };
 
 /// Kills this process when an item takes longer than its stage allows: by a timer of the kernel's,
@@ -127,6 +146,7 @@ class PipeQueue {
   virtual void let_go(const std::string& why) = 0;
   virtual bool is_anonymous() const = 0;
   virtual Stats stats() const = 0;
+  virtual QueueWaits waits() const = 0;
   /// The numbers of the items that were given up, as far as they have any.
   virtual std::vector<std::uint64_t> parked() const = 0;
   /// In the caller: puts into it, takes from it.
@@ -158,6 +178,7 @@ struct StageTraits {
   bool reads_numbers = false;   ///< its input may be numbered
   bool writes_numbers = false;  ///< its output may be numbered
   bool gives_order = false;     ///< its output is numbered without holes, in order
+  std::optional<std::uint64_t> length;  ///< of a source, once it is launched, where that is known
   bool has_input = true;
   bool has_output = true;
 };
@@ -276,6 +297,8 @@ class IQ_API PipelineRun {
   const std::atomic<std::uint32_t>& enough() const noexcept;
   /// The sum of what the workers of a stage have counted, by the number that the user knows.
   std::uint64_t sum_of(std::size_t stage, std::atomic<std::uint64_t> WorkerLine::*word) const;
+  /// How it stands, at most some 20 ms ago.
+  RunReport report();
   /// Waits for the end. Errors: PipelineFailed, Interrupted.
   void finish();
   /// Ends everything now and waits for that; `at_once`: also what is busy.

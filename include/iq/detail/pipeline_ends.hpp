@@ -38,6 +38,9 @@ class RangeNode final : public PipeNode {
   }
 
   void launch(const StagePlace& place) override {
+    if constexpr (std::ranges::sized_range<View>) {
+      traits.length = static_cast<std::uint64_t>(std::ranges::size(view_));
+    }
     place.out->is_numbered ? launch_as<true>(place) : launch_as<false>(place);
   }
 

@@ -26,7 +26,7 @@ void for_each_item(WorkerLine& line, Consumer<WireIn>& in, Use use) {
   for (const WireIn& wire : in) {
     if constexpr (kIsNumbered<WireIn>) {
       line.begin(wire.number());
-      if (!wire.is_gap()) use(wire.value());
+      wire.is_gap() ? line.count(line.gaps) : use(wire.value());
     } else {
       line.begin(place_in_lane(in.item_id()));
       use(wire);

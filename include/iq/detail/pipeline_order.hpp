@@ -106,7 +106,10 @@ class SequencerNode final : public PipeNode {
       std::uint64_t number = 0;
       for (const WireIn& wire : in) {
         if constexpr (kIn) {
-          if (wire.is_gap()) continue;
+          if (wire.is_gap()) {
+            place.lines->count(place.lines->gaps);
+            continue;
+          }
         }
         place.lines->begin(number);
         if (place.enters != nullptr && !place.enters->await(number)) return;

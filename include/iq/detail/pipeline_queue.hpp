@@ -62,6 +62,7 @@ class TypedQueue final : public PipeQueue {
   }
   bool is_anonymous() const override { return queue_->is_anonymous(); }
   Stats stats() const override { return queue_->stats(); }
+  QueueWaits waits() const override { return EndpointAccess::waits(*queue_); }
   std::vector<std::uint64_t> parked() const override {
     std::vector<std::uint64_t> numbers;
     for (const Parked<W>& parked : queue_->parked()) {
@@ -146,6 +147,7 @@ void launch_workers(const StagePlace& place, const StageTraits& traits, Body bod
     launcher.group().fork(
         options,
         [&](Endpoint&... mine, int worker) {
+          const WorkerShift shift(place.lines[worker], false);
           body(mine..., worker);
           require_not_ending(*place.ending);
         },
@@ -170,7 +172,8 @@ void launch_workers(const StagePlace& place, const StageTraits& traits, Body bod
                               *held)] {
       for (const auto& one : all_of) one();
     };
-    const auto run = [body, worker, ending = place.ending, held] {
+    const auto run = [body, worker, ending = place.ending, &line = place.lines[worker], held] {
+      const WorkerShift shift(line, true);
       // Into this frame, so that unwinding destroys them and they count as failed.
       Mine mine(std::move(*held));
       std::apply([&](Endpoint&... endpoint) { body(endpoint..., worker); }, mine);

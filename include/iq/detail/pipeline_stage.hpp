@@ -192,7 +192,10 @@ class MapNode final : public PipeNode {
         }
       };
       if constexpr (kIsNumbered<WireIn>) {
-        if (!wire.is_gap()) work_(function, wire.value(), line, put);
+        if (!wire.is_gap())
+          work_(function, wire.value(), line, put);
+        else
+          line.count(line.gaps);
       } else {
         work_(function, wire, line, put);
       }
@@ -263,7 +266,7 @@ class EachNode final : public PipeNode {
     const auto handle = [&](const WireIn& wire) {
       if constexpr (kIsNumbered<WireIn>) {
         line.begin(wire.number());
-        if (wire.is_gap()) return;
+        if (wire.is_gap()) return line.count(line.gaps);
       } else {
         line.begin(place_in_lane(in.item_id()));
       }

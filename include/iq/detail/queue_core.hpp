@@ -60,6 +60,7 @@ class IQ_API QueueCore {
   virtual std::function<void()> drainer() const = 0;
 
   virtual Stats stats() const = 0;
+  virtual QueueWaits waits() const = 0;
   virtual std::uint64_t size() const = 0;
   virtual std::uint32_t producers() const = 0;
   virtual std::uint32_t consumers() const = 0;

@@ -56,6 +56,7 @@ class IQ_API StepsBase : protected PipelineBase {
   /// Ends it when its owner does: in order, or at once. Errors go to stderr: nobody else listens.
   void leave() noexcept;
 
+  RunReport report() { return report_run(); }
   bool is_alive() const;
   bool is_ok() const;
   std::uint64_t count_of(std::size_t stage, std::atomic<std::uint64_t> WorkerLine::*word) const;

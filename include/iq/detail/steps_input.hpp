@@ -35,6 +35,8 @@ class StepInput {
   virtual IterableQueue<T>* queue() noexcept { return nullptr; }
   /// Whether it is read to its end although stop() was called.
   virtual bool is_promised() const noexcept = 0;
+  /// How many there are, where that is known before they are read.
+  virtual std::optional<std::uint64_t> length() { return std::nullopt; }
 };
 
 /// What was put before the start, in the caller's memory.
@@ -48,6 +50,7 @@ class KeptInput final : public StepInput<T> {
     return true;
   }
   bool is_promised() const noexcept override { return true; }
+  std::optional<std::uint64_t> length() override { return items_.size(); }
   void put(T item) { items_.push_back(std::move(item)); }
   bool is_empty() const noexcept { return items_.empty(); }
   void clear() noexcept { items_ = {}; }
@@ -72,6 +75,12 @@ class RangeInput final : public StepInput<T> {
     return true;
   }
   bool is_promised() const noexcept override { return is_promised_; }
+  std::optional<std::uint64_t> length() override {
+    if constexpr (std::ranges::sized_range<View>)
+      return static_cast<std::uint64_t>(std::ranges::size(view_));
+    else
+      return std::nullopt;
+  }
 
  private:
   View view_;
@@ -194,6 +203,11 @@ class InputNode final : public PipeNode {
   }
 
   void launch(const StagePlace& place) override {
+    traits.length = 0;
+    for (const auto& input : inputs_) {
+      const std::optional<std::uint64_t> more = input->length();
+      traits.length = more && traits.length ? std::optional(*traits.length + *more) : std::nullopt;
+    }
     place.out->is_numbered ? launch_as<true>(place) : launch_as<false>(place);
   }
 

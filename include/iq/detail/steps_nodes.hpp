@@ -147,7 +147,10 @@ class ChunkNode final : public PipeNode {
         const WireIn& wire = EndpointAccess::in_hand(in);
         if constexpr (kIsNumbered<WireIn>) {
           line.begin(wire.number());
-          if (wire.is_gap()) continue;
+          if (wire.is_gap()) {
+            line.count(line.gaps);
+            continue;
+          }
         }
         if (items.empty() && chunk_.is_timed()) deadline = deadline_after(chunk_.duration());
         items.push_back(value_of<T>(wire));

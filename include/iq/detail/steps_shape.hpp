@@ -158,13 +158,13 @@ struct StepFlow<StepEntry<kKind, S>, In> {
     else
       return CallsEntry<kKind, S, const In>;
   }
-  static constexpr bool gives_range() {
+  static constexpr bool gives_range() {  // not consteval: clang 14 asks for it too early
     if constexpr (kKind == StepKind::many && !kPuts && fits())
       return std::ranges::input_range<EntryResult<kKind, S, const In>>;
     else
       return false;
   }
-  static constexpr auto flow() {
+  static consteval auto flow() {
     if constexpr (!fits()) {
       return std::type_identity<Refused>{};
     } else if constexpr (kPuts) {
@@ -178,7 +178,7 @@ struct StepFlow<StepEntry<kKind, S>, In> {
     }
   }
   using Made = typename decltype(flow())::type;
-  static constexpr auto out() {
+  static consteval auto out() {
     if constexpr (std::is_void_v<Made> || std::same_as<Made, Refused>)
       return std::type_identity<Made>{};
     else if constexpr (PipelineItem<Made>)
@@ -192,7 +192,7 @@ struct StepFlow<StepEntry<kKind, S>, In> {
       std::conditional_t<gives_range(), RangeCall<kKind, S, Made>, SingleCall<kKind, S>>>;
   static constexpr bool kMany = kPuts || gives_range();
   /// Whether it keeps a state, as far as its type tells.
-  static constexpr bool keeps_state() {
+  static consteval bool keeps_state() {
     if constexpr (requires(S & s) { s.worker_initialize(); }) {
       return false;
     } else if constexpr (kPuts) {
@@ -219,7 +219,7 @@ struct StepFlow<Flatten, In> {
 /// Says what is wrong with a row for entries of type In; true when nothing is.
 template <class Entry, class In, bool kIsLast>
 struct StepCheck {
-  static constexpr bool check() {
+  static consteval bool check() {
     using Flow = StepFlow<Entry, In>;
     static_assert(Flow::fits(),
                   "iq::Steps: a step cannot take what the step before it gives: its function, or "
@@ -245,11 +245,11 @@ struct StepCheck {
 };
 template <class In, bool kIsLast>
 struct StepCheck<Chunk, In, kIsLast> {
-  static constexpr bool check() { return true; }
+  static consteval bool check() { return true; }
 };
 template <class In, bool kIsLast>
 struct StepCheck<Flatten, In, kIsLast> {
-  static constexpr bool check() {
+  static consteval bool check() {
     static_assert(
         std::ranges::input_range<In>,
         "iq::Steps: iq::flatten gets entries from the step before it that are no ranges.");
@@ -260,7 +260,7 @@ struct StepCheck<Flatten, In, kIsLast> {
 /// What comes into a table: what its first row says.
 template <class First>
 struct TableStart {
-  static constexpr auto find() {
+  static consteval auto find() {
     if constexpr (requires { First::kKind; }) {
       if constexpr (std::is_void_v<ParameterOf<First, 0>>)
         return std::type_identity<Refused>{};
@@ -286,7 +286,7 @@ struct TableFlow {
 };
 template <class In, class Row, class... Rest>
 struct TableFlow<In, Row, Rest...> {
-  static constexpr auto find() {
+  static consteval auto find() {
     using Next = typename StepFlow<Row, In>::Out;
     if constexpr (std::same_as<Next, Refused> || (std::is_void_v<Next> && sizeof...(Rest) > 0))
       return std::type_identity<Refused>{};
@@ -308,7 +308,7 @@ struct Table {
 template <class First, class... Rest>
 struct Table<First, Rest...> {
   using Start = typename TableStart<First>::In;
-  static constexpr auto find() {
+  static consteval auto find() {
     if constexpr (TableStart<First>::kIsRow)
       return std::type_identity<typename TableFlow<Start, First, Rest...>::Out>{};
     else
@@ -321,11 +321,11 @@ struct Table<First, Rest...> {
 /// Says what is wrong with a table that was refused, in one message.
 template <class In, class... Rows>
 struct TableCheck {
-  static constexpr bool check() { return true; }
+  static consteval bool check() { return true; }
 };
 template <class In, class Row, class... Rest>
 struct TableCheck<In, Row, Rest...> {
-  static constexpr bool check() {
+  static consteval bool check() {
     if constexpr (StepCheck<Row, In, sizeof...(Rest) == 0>::check()) {
       return TableCheck<typename StepFlow<Row, In>::Out, Rest...>::check();
     }
