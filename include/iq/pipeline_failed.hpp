@@ -24,6 +24,10 @@ struct PipelineFailure {
 };
 
 /// A pipeline did not come to its end. What it had given until then is right, and not all of it.
+///
+/// The exception that it ended with is nested in it, std::rethrow_if_nested(failed): the very one
+/// where it was thrown in this process; from another one, one of std's types made again, and
+/// RemoteError for a type of the program's own.
 class IQ_API PipelineFailed : public Error {
  public:
   /// With a text as Error has it.

@@ -49,9 +49,10 @@ class SkipEntry : public std::exception {
   }
 };
 
-/// Where an error handler puts what the stage shall pass on instead, any number of items: they
-/// appear together, and exactly once, like the stage's own results. More than the stage's .capacity
-/// go out in parts: a worker that is killed after the first one ends the pipeline.
+/// Where an error handler, or the function of an iq::iterstep, puts what the stage shall pass on,
+/// any number of items: they appear together, and exactly once, like the stage's other results.
+/// More than the stage's .capacity go out in parts: a worker that is killed after the first one
+/// ends the pipeline.
 template <class T>
 class Output {
  public:

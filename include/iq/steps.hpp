@@ -59,7 +59,7 @@ struct StepsOptions {
 ///            killed and cannot be replaced, ends all steps within about a second, and is thrown as
 ///            PipelineFailed where the end is told, and by what would put more. Interrupted after a
 ///            signal. Of several, the first.
-/// Threads:   one at a time. Processes: the one that made it.
+/// Threads:   one at a time. Processes: the one that made it; WrongProcess in others.
 /// If killed: its workers are killed with it.
 template <class In, class Out>
 class Steps final {
@@ -110,19 +110,25 @@ class Steps final {
   ///
   /// stop() still reads a range whose size is known to its end. One whose size is not known may be
   /// endless, and is read no further.
-  /// Errors: Closed after finish() and after the start.
+  /// Errors: Closed after finish(); BadArgument while the steps run as threads, or in the caller.
   template <std::ranges::input_range R>
     requires std::convertible_to<std::ranges::range_reference_t<R>, In>
   void put_iterable(R&& range) {
     using Kept = detail::KeptRange<R>;
-    core_.template add_input<detail::RangeInput<Kept, In>>(
-        "put_iterable", Kept(std::forward<R>(range)), std::ranges::sized_range<R>);
+    using Input = detail::RangeInput<Kept, In>;
+    core_.require_open("put_iterable");
+    if (core_.is_running())
+      core_.template add_feeder<Input>(Kept(std::forward<R>(range)), std::ranges::sized_range<R>);
+    else
+      core_.template add_input<Input>(Kept(std::forward<R>(range)), std::ranges::sized_range<R>);
   }
   /// Takes entries from a queue, until its stream ends or stop() is called: what is still in it
   /// then stays there. The queue object must live until the start. Several are possible.
   /// Errors: Closed after finish() and after the start.
   void take_from(IterableQueue<In>& queue) {
-    core_.template add_input<detail::QueueInput<In>>("take_from", queue, false);
+    core_.require_described("take_from");
+    core_.require_open("take_from");
+    core_.template add_input<detail::QueueInput<In>>(queue, false);
   }
   /// Nothing more is put: when what was put is done the steps end. Ranges and queues are read to
   /// their end. Again: does nothing.

@@ -4,20 +4,14 @@
 // even know them. A type derived from one of std's is one of the others.
 #include <cxxabi.h>
 
-#include <any>
 #include <cstdlib>
 #include <exception>
-#include <functional>
-#include <memory>
-#include <new>
-#include <optional>
-#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <typeinfo>
 #include <utility>
-#include <variant>
 
+#include "base/standard_error.hpp"
 #include "batch/wire.hpp"
 #include "iq/error.hpp"
 
@@ -45,43 +39,6 @@ template <class E>
 std::exception_ptr make_with_text(const std::string& text) {
   return std::make_exception_ptr(E(text));
 }
-template <class E>
-std::exception_ptr make_plain(const std::string&) {
-  return std::make_exception_ptr(E());
-}
-
-struct StandardType {
-  const std::type_info& type;
-  std::string_view name;
-  std::exception_ptr (*make)(const std::string& text);
-};
-
-const StandardType kStandardTypes[] = {
-    {typeid(std::runtime_error), "std::runtime_error", make_with_text<std::runtime_error>},
-    {typeid(std::logic_error), "std::logic_error", make_with_text<std::logic_error>},
-    {typeid(std::invalid_argument), "std::invalid_argument", make_with_text<std::invalid_argument>},
-    {typeid(std::out_of_range), "std::out_of_range", make_with_text<std::out_of_range>},
-    {typeid(std::domain_error), "std::domain_error", make_with_text<std::domain_error>},
-    {typeid(std::length_error), "std::length_error", make_with_text<std::length_error>},
-    {typeid(std::range_error), "std::range_error", make_with_text<std::range_error>},
-    {typeid(std::overflow_error), "std::overflow_error", make_with_text<std::overflow_error>},
-    {typeid(std::underflow_error), "std::underflow_error", make_with_text<std::underflow_error>},
-    {typeid(std::bad_alloc), "std::bad_alloc", make_plain<std::bad_alloc>},
-    {typeid(std::bad_cast), "std::bad_cast", make_plain<std::bad_cast>},
-    {typeid(std::bad_array_new_length), "std::bad_array_new_length",
-     make_plain<std::bad_array_new_length>},
-    {typeid(std::bad_typeid), "std::bad_typeid", make_plain<std::bad_typeid>},
-    {typeid(std::bad_any_cast), "std::bad_any_cast", make_plain<std::bad_any_cast>},
-    {typeid(std::bad_optional_access), "std::bad_optional_access",
-     make_plain<std::bad_optional_access>},
-    {typeid(std::bad_variant_access), "std::bad_variant_access",
-     make_plain<std::bad_variant_access>},
-    {typeid(std::bad_function_call), "std::bad_function_call", make_plain<std::bad_function_call>},
-    {typeid(std::bad_weak_ptr), "std::bad_weak_ptr", make_plain<std::bad_weak_ptr>},
-    {typeid(std::bad_exception), "std::bad_exception", make_plain<std::bad_exception>},
-    {typeid(std::exception), "std::exception", make_plain<std::exception>},
-};
-
 /// The class of this library that has the code.
 std::exception_ptr make_ours(Errc code, const std::string& text, int extra) {
   switch (code) {
@@ -129,7 +86,7 @@ struct Described {
 void describe_standard(Described& d, const std::exception& error) {
   d.type = type_of(typeid(error));
   d.text = error.what();
-  for (const StandardType& known : kStandardTypes) {
+  for (const StandardError& known : standard_errors()) {
     if (known.type != typeid(error)) continue;
     d.head.kind = ErrorKind::standard;
     d.type = known.name;
@@ -214,9 +171,7 @@ std::exception_ptr decode_error(std::span<const std::byte> bytes) {
   }
   if (head.kind == ErrorKind::system) return make_system(head, text);
   if (head.kind == ErrorKind::standard) {
-    for (const StandardType& known : kStandardTypes) {
-      if (known.name == type) return known.make(text);
-    }
+    if (std::exception_ptr made = make_standard_error(type, text)) return made;
   }
   return std::make_exception_ptr(RemoteError(type, text));
 }

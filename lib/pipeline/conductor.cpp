@@ -114,9 +114,14 @@ void Conductor::look_after() {
   }
 }
 
-// Who was told by a queue that a signal asks for the end has not failed.
+// Who was told by a queue that a signal asks for the end has not failed; nor has a source that was
+// cut off: it has closed its producer before it left.
 bool Conductor::has_failed() {
-  failure_ = crew_->first_failure();
+  failure_ = crew_->first_failure([this](std::size_t stage, const WorkerOutcome& outcome) {
+    const std::size_t line = wiring_.stages[stage].first_line;
+    return outcome.end == WorkerEnd::exited &&
+           board_.line(line + static_cast<std::size_t>(outcome.worker)).is_cut.load() != 0;
+  });
   if (failure_ && seen_.all() != 0 && failure_->outcome.is_consequence) failure_.reset();
   return failure_.has_value();
 }

@@ -19,7 +19,7 @@ class ProcessCrew final : public StageCrew, private WorkerLauncher {
     return wait_for_end(workers().all_links(), deadline_ns, other);
   }
 
-  std::optional<StageFailure> first_failure() override {
+  std::optional<StageFailure> first_failure(const Excuse& is_excused) override {
     workers().listen();
     const WorkerRecord* first = nullptr;
     std::size_t stage = 0;
@@ -27,6 +27,7 @@ class ProcessCrew final : public StageCrew, private WorkerLauncher {
       for (const WorkerRecord& worker : workers().links[i]->workers()) {
         const WorkerEnd end = worker.outcome.end;
         if (end == WorkerEnd::running || end == WorkerEnd::returned) continue;
+        if (is_excused(i, worker.outcome)) continue;
         if (end == WorkerEnd::killed && worker.failed_at_ns >= forced_at_ns_) continue;
         if (first != nullptr && order_of(*first) <= order_of(worker)) continue;
         first = &worker;

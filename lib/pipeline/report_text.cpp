@@ -139,7 +139,7 @@ std::vector<std::size_t> widths_of(const Rows& rows, const std::vector<Column>& 
 }
 
 // No wider than `most`, without cutting a character.
-std::string cut(std::string text, std::size_t most) {
+std::string cut_to(std::string text, std::size_t most) {
   if (most == 0) return text;
   std::size_t width = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -223,12 +223,12 @@ std::vector<std::string> table_of(const RunReport& report, std::size_t columns, 
   const std::vector<std::size_t> widths = widths_of(rows, all, columns);
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::string line = cut(row_text(rows[i], all, widths), columns);
+    const std::string line = cut_to(row_text(rows[i], all, widths), columns);
     const bool is_bottleneck = i > 0 && static_cast<int>(i) - 1 == report.bottleneck;
     lines.push_back(i == 0 ? paint(line, "1", colours)
                            : paint(line, "33", colours && is_bottleneck));
   }
-  lines.push_back(paint(cut(foot_text(report), columns), "2", colours));
+  lines.push_back(paint(cut_to(foot_text(report), columns), "2", colours));
   return lines;
 }
 

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/standard_error.hpp"
 #include "iq/pipeline_failed.hpp"
 #include "pipeline/board.hpp"
 #include "pipeline/conductor.hpp"
@@ -33,6 +34,14 @@ std::string text_of(const std::array<char, kBytes>& text) {
   return text.data();
 }
 
+/// Of another process. Null for no exception, and for one of this library's, of which more would be
+/// needed.
+std::exception_ptr remake(const std::string& type, const std::string& text) {
+  if (type.empty() || type.starts_with("iq::")) return nullptr;
+  if (std::exception_ptr made = make_standard_error(type, text)) return made;
+  return std::make_exception_ptr(RemoteError(type, text));
+}
+
 [[noreturn]] void throw_failed(const Wiring& wiring, const EndRecord& record) {
   PipelineFailure failure;
   failure.stage = record.stage;
@@ -47,7 +56,13 @@ std::string text_of(const std::array<char, kBytes>& text) {
   if (record.has_item) failure.item = record.item;
   failure.exception_type = text_of(record.type);
   failure.exception_text = text_of(record.exception_text);
-  throw PipelineFailed(text_of(record.text), std::move(failure));
+  const std::exception_ptr cause = remake(failure.exception_type, failure.exception_text);
+  if (!cause) throw PipelineFailed(text_of(record.text), std::move(failure));
+  try {
+    std::rethrow_exception(cause);
+  } catch (...) {
+    std::throw_with_nested(PipelineFailed(text_of(record.text), std::move(failure)));
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -18,6 +19,9 @@ struct StageFailure {
   WorkerOutcome outcome;
 };
 
+/// Whether a worker that did not return has done its work all the same.
+using Excuse = std::function<bool(std::size_t stage, const WorkerOutcome& outcome)>;
+
 class StageCrew {
  public:
   StageCrew() = default;
@@ -30,7 +34,7 @@ class StageCrew {
   /// Waits until all workers have ended: true; or the deadline passed, or `other` is readable.
   virtual bool wait(DeadlineNs deadline_ns, int other) = 0;
   /// The first cause; what merely followed from another's end comes last.
-  virtual std::optional<StageFailure> first_failure() = 0;
+  virtual std::optional<StageFailure> first_failure(const Excuse& is_excused) = 0;
   /// Ends what runs, by force where that is possible. Nobody is replaced any more.
   virtual void end_now() = 0;
 };

@@ -26,7 +26,7 @@ struct AwaitedTables {
   std::mutex mutex;
   std::vector<StepsBase*> steps;
 };
-AwaitedTables& waited() {
+AwaitedTables& awaited_tables() {
   static AwaitedTables* const all = new AwaitedTables;
   return *all;
 }
@@ -42,23 +42,23 @@ PipelinePlan plan_with(const PipelineOptions& options) {
 void ExitGate::add(StepsBase& steps) {
   static const int registered = std::atexit([] { wait_for_all(); });
   static_cast<void>(registered);
-  const std::lock_guard lock(waited().mutex);
-  waited().steps.push_back(&steps);
+  const std::lock_guard lock(awaited_tables().mutex);
+  awaited_tables().steps.push_back(&steps);
 }
 
 void ExitGate::remove(StepsBase& steps) noexcept {
-  const std::lock_guard lock(waited().mutex);
-  std::erase(waited().steps, &steps);
+  const std::lock_guard lock(awaited_tables().mutex);
+  std::erase(awaited_tables().steps, &steps);
 }
 
 void ExitGate::wait_for_all() noexcept {
   while (true) {
     StepsBase* steps = nullptr;
     {
-      const std::lock_guard lock(waited().mutex);
-      if (waited().steps.empty()) return;
-      steps = waited().steps.back();
-      waited().steps.pop_back();
+      const std::lock_guard lock(awaited_tables().mutex);
+      if (awaited_tables().steps.empty()) return;
+      steps = awaited_tables().steps.back();
+      awaited_tables().steps.pop_back();
     }
     steps->leave();
   }
@@ -73,7 +73,16 @@ StepsBase::StepsBase(const PipelineOptions& options, bool daemon)
 
 StepsBase::~StepsBase() { ExitGate::remove(*this); }
 
+void StepsBase::require_here(const char* what) const {
+  if (generation_ == process_generation()) return;
+  throw WrongProcess(fmt::format(
+      "iq::Steps: {}() in a child of the process that made the table: it is the parent's. Make one "
+      "here",
+      what));
+}
+
 void StepsBase::require_open(const char* what) const {
+  require_here(what);
   if (!is_finished_) return;
   throw Closed(fmt::format(
       "iq::Steps: {}() after {}: nothing more can be put", what,
@@ -81,6 +90,7 @@ void StepsBase::require_open(const char* what) const {
 }
 
 void StepsBase::require_described(const char* what) const {
+  require_here(what);
   if (state_ == StepsState::described) return;
   throw Closed(fmt::format(
       "iq::Steps: {}() {}: a table runs once, and was started already. Make another one", what,
@@ -88,6 +98,7 @@ void StepsBase::require_described(const char* what) const {
 }
 
 void StepsBase::require_running(const char* what) const {
+  require_here(what);
   if (state_ == StepsState::running) return;
   if (state_ == StepsState::described) {
     throw Closed(fmt::format(

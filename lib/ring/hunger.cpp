@@ -21,7 +21,7 @@ constexpr int kPolitePauses = 16;
 constexpr std::uint32_t kLargeBatch = 256;
 constexpr std::uint32_t kRoundsOfHope = 16;
 constexpr std::int64_t kFirstSleepNs = 1'000'000;
-constexpr std::int64_t kLookAgainNs = 20'000;
+constexpr std::int64_t kAskAgainNs = 20'000;
 }  // namespace
 
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
@@ -68,7 +68,7 @@ Status ConsumerRing::nothing_now() {
   if (stream_ended(segment())) return end_of_stream();
   const std::int64_t now = now_ns();
   // Who asks again and again need not look behind the others each time.
-  if (now - looked_ns_ < kLookAgainNs) return pass_wake_on(Status::empty);
+  if (now - looked_ns_ < kAskAgainNs) return pass_wake_on(Status::empty);
   looked_ns_ = now;
   tender_.tend(segment(), attachment_.index(), now);
   if (look_behind(now)) return start_batch();

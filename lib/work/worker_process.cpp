@@ -73,6 +73,8 @@ std::string readable_type(const std::type_info& type) {
 
 }  // namespace
 
+void leave_worker(int code) noexcept { leave(code); }
+
 void describe_exception(Report& report) {
   report.head.kind = ReportKind::threw;
   report.type = readable_type(*abi::__cxa_current_exception_type());

@@ -24,6 +24,9 @@ LEFT_OUT = {
                                     'for a finding when there is no descriptor left'),
         ('*000 forks beside*', "g++ 12's allocator for ASan does not take its locks around "
                                  'fork: a child of a process whose threads are in malloc hangs'),
+        ('resources: a table that waits*', 'each fork copies the shadow, which takes the '
+                                           'processor time that is measured'),
+        ('resources: memory does not*', 'what was freed is kept for a while'),
     ],
     'thread': [],
 }

@@ -100,6 +100,28 @@ TEST_CASE("background: stop() interrupts what may be endless, and drains what is
   CHECK(*pulled - static_cast<std::int64_t>(all.size()) <= 1);
 }
 
+TEST_CASE("background: stop() does not wait for a range that does not come back") {
+  auto done = iqtest::shared_counter();
+  auto blocked = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(same, 2), iq::funcstep([&](int) { ++*done; })};
+  p.put_iterable(iota(0) | std::views::transform([&](int x) {
+                   if (x == 100) {
+                     ++*blocked;
+                     ::sleep(60);
+                   }
+                   return x;
+                 }));
+  p.put_iterable(iota(1'000, 1'100));
+  p.start();
+  CHECK(iqtest::wait_until([&] { return *blocked == 1 && *done == 200; }));
+  const auto begun = Clock::now();
+  p.stop();
+  CHECK(Clock::now() - begun < std::chrono::seconds(3));
+  CHECK(p.ok());
+  CHECK(*done == 200);
+  CHECK(iqtest::reap_orphans());
+}
+
 TEST_CASE("background: an input queue: until its producers close, or until stop()") {
   iq::IterableQueue<int> queue;
   auto into = queue.get_producer();
@@ -197,6 +219,21 @@ TEST_CASE("background: a child that the program forks itself leaves its parent's
   p.put(1);
   auto child = iqtest::spawn([] { std::exit(0); });
   CHECK(child.wait().ok());
+  auto user = iqtest::spawn([&] {
+    const auto is_refused = [](auto call) {
+      try {
+        call();
+      } catch (const iq::WrongProcess&) {
+        return true;
+      }
+      return false;
+    };
+    iqtest::require(is_refused([&] { p.put(3); }), "put");
+    iqtest::require(is_refused([&] { p.stop(); }), "stop");
+    iqtest::require(is_refused([&] { p.wait(); }), "wait");
+    iqtest::require(is_refused([&] { p.start(); }), "start");
+  });
+  CHECK(user.wait().ok());
   CHECK(p.alive());
   p.put(2);
   p.stop();

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <new>
 #include <ranges>
 #include <stdexcept>
 #include <string>
@@ -96,6 +97,24 @@ TEST_CASE("failures: what was read before is right, and the results do not just 
   });
   CHECK(failed.item() == 50U);
   CHECK(read <= 50);
+}
+
+TEST_CASE("failures: the exception itself is nested: std's types as they were, others by name") {
+  struct Own {};
+  const auto nested_in = [](auto step) {
+    try {
+      iq::Steps p{iq::funcstep(step)};
+      p.put(1);
+      p.run();
+    } catch (const iq::PipelineFailed& failed) {
+      std::rethrow_if_nested(failed);
+    }
+  };
+  CHECK_THROWS_WITH_AS(nested_in([](int) { throw std::out_of_range("far"); }), "far",
+                       std::out_of_range);
+  CHECK_THROWS_AS(nested_in([](int) { throw std::bad_alloc(); }), std::bad_alloc);
+  CHECK_THROWS_AS(nested_in([](int) { throw Own(); }), iq::RemoteError);
+  CHECK_NOTHROW(nested_in([](int) { ::kill(::getpid(), SIGKILL); }));  // no exception, none inside
 }
 
 TEST_CASE("failures: an exception of a range, lazily read, is told as the input's") {
@@ -273,6 +292,22 @@ TEST_CASE("failures: a worker that is stuck in its step does not keep a failed t
     p.run();
   });
   CHECK(failed.exception_text() == "meanwhile");
+}
+
+TEST_CASE("failures: a worker that is stuck for longer than its time is replaced") {
+  auto tries = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(
+      [&](int x) {
+        if (x == 5 && ++*tries == 1) ::sleep(60);
+        return x;
+      },
+      {.workers = 2, .timeout = std::chrono::milliseconds(200)})};
+  p.put_iterable(iota(0, 20));
+  p.run();
+  std::vector<int> seen(20);
+  for (const int x : p.results()) ++seen[static_cast<std::size_t>(x)];
+  CHECK(seen == std::vector<int>(20, 1));
+  CHECK(*tries == 2);
 }
 
 TEST_CASE("failures: the caller is killed: nobody is left two seconds later") {

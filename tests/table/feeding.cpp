@@ -9,6 +9,7 @@
 #include <list>
 #include <map>
 #include <ranges>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -135,14 +136,54 @@ TEST_CASE("feeding: nothing can be put after finish(), nor after the end") {
   refuses();
 }
 
-TEST_CASE("feeding: ranges and queues are given before the start, which the error says") {
+TEST_CASE("feeding: ranges are also read when they come while it runs, endless ones until stop()") {
+  auto pulled = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(same, 2)};
+  p.start();
+  p.put_iterable(iota(0, 100));
+  p.put_iterable(std::vector{100, 101, 102});
+  SUBCASE("to their end") { p.wait(); }
+  SUBCASE("and an endless one") {
+    p.put_iterable(iota(1'000) | std::views::transform([&](int x) {
+                     ++*pulled;
+                     return x;
+                   }));
+    CHECK(iqtest::wait_until([&] { return p.alive() && *pulled > 3; }));
+    p.stop();
+  }
+  std::vector<int> all = sorted_results(p);
+  CHECK(all.size() >= 103);
+  all.resize(103);
+  CHECK(all == numbers(0, 103));
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("feeding: a range that throws while it runs ends it, and the text says what it threw") {
   iq::Steps p{iq::funcstep(same)};
   p.start();
-  CHECK_THROWS_WITH_AS(
-      p.put_iterable(iota(0, 3)),
-      "iq::Steps: put_iterable() while it runs: a table runs once, and was started "
-      "already. Make another one",
-      iq::Closed);
+  p.put_iterable(iota(0) | std::views::transform([](int x) {
+                   if (x == 7) throw std::out_of_range("seven");
+                   return x;
+                 }));
+  try {
+    p.wait();
+    FAIL("nothing was thrown");
+  } catch (const iq::PipelineFailed& failed) {
+    CHECK(failed.stage_name() == "input");
+    CHECK(failed.exception_text().find("std::out_of_range: seven") != std::string::npos);
+  }
+  CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("feeding: queues are given before the start, and ranges to threads, which errors say") {
+  iq::IterableQueue<int> queue;
+  iq::Steps p{iq::StepsOptions{.run_in = iq::threads}, iq::funcstep(same)};
+  p.start();
+  CHECK_THROWS_WITH_AS(p.take_from(queue),
+                       "iq::Steps: take_from() while it runs: a table runs once, and was started "
+                       "already. Make another one",
+                       iq::Closed);
+  CHECK_THROWS_AS(p.put_iterable(iota(0, 3)), iq::BadArgument);
   p.put(7);
   p.wait();
   CHECK(sorted_results(p) == std::vector{7});

@@ -2,12 +2,15 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "iq/iq.hpp"
 #include "support/process.hpp"
@@ -257,6 +260,27 @@ TEST_CASE("hooks: idle() is called while a worker waits, and not while it has wo
     CHECK(failed.stage_name() == "idler");
     CHECK(failed.exception_text() == "in idle");
   }
+}
+
+TEST_CASE("hooks: in threads and inline as well") {
+  struct Counted {
+    std::array<std::atomic<int>, 4>* calls;
+    void step_initialize() { ++(*calls)[0]; }
+    void worker_initialize() { ++(*calls)[1]; }
+    int process(int x) { return x; }
+    void worker_shutdown() { ++(*calls)[2]; }
+    void step_shutdown() { ++(*calls)[3]; }
+  };
+  std::array<std::atomic<int>, 4> calls{};
+  const auto run = [&calls](iq::RunIn run_in) {
+    iq::Steps p({.run_in = run_in}, iq::step(Counted{&calls}, 3));
+    p.put_all(iota(0, 10));
+    p.run();
+    CHECK(p.count() == 10);
+    return std::vector<int>(calls.begin(), calls.end());
+  };
+  SUBCASE("threads") { CHECK(run(iq::threads) == std::vector{1, 3, 3, 1}); }
+  SUBCASE("inline") { CHECK(run(iq::inline_mode) == std::vector{1, 1, 1, 1}); }
 }
 
 TEST_CASE("hooks: the function of a pipeline's stage has them as well") {

@@ -43,6 +43,7 @@ ALLOWED_SYSTEM_HEADERS = {
 
 # Files of lib/ without a tests/<folder>/<same name>.cpp: where they are tested, and why there.
 TESTED_ELSEWHERE = {
+    'lib/base/standard_error.cpp': 'tests/batch/calls.cpp, tests/table/failures.cpp',
     # The ring's parts only mean something together and between processes.
     'lib/ring/consumer_ring.cpp': 'tests/queue/leases.cpp: steps and ends of batches',
     'lib/ring/end_of_stream.cpp': 'tests/process/streams.cpp, tests/faults/deaths.cpp',
@@ -72,6 +73,7 @@ TESTED_ELSEWHERE = {
     'lib/pipeline/pipeline.cpp': 'tests/pipeline/modes.cpp, tests/pipeline/fluent.cpp',
     'lib/pipeline/process_crew.cpp': 'tests/pipeline/failures.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/stage_hooks.cpp': 'tests/table/hooks.cpp',
+    'lib/pipeline/range_watch.cpp': 'tests/table/background.cpp: a range that blocks',
     'lib/pipeline/steps.cpp': 'tests/table/states.cpp, tests/table/background.cpp',
     'lib/pipeline/run.cpp': 'tests/pipeline/fluent.cpp, tests/pipeline/endings.cpp',
     'lib/pipeline/thread_crew.cpp': 'tests/pipeline/modes.cpp',

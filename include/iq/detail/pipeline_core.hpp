@@ -31,6 +31,7 @@ struct alignas(64) WorkerLine {
   std::atomic<std::uint64_t> gaps{0};         ///< numbers without an item that have come
   std::atomic<std::uint32_t> is_unwanted{0};  ///< who reads its results has left in order
   std::atomic<std::uint32_t> is_partly_out{0};  ///< of the item that it is at
+  std::atomic<std::uint32_t> is_cut{0};         ///< its source did not end, and it left in order
   std::atomic<std::uint32_t> starts{0};         ///< workers that have begun here
   std::atomic<std::int32_t> thread{0};  ///< the kernel's number of who works here; 0: nobody
   std::atomic<std::int64_t> cpu_ns{0};  ///< used by those who have left

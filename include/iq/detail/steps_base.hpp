@@ -38,7 +38,9 @@ class IQ_API StepsBase : protected PipelineBase {
   bool is_here() const noexcept { return run_in_ == RunIn::caller; }
   bool in_processes() const noexcept { return run_in_ == RunIn::processes; }
 
-  /// Errors: Closed after finish() or the end.
+  /// Errors: WrongProcess in a forked child.
+  void require_here(const char* what) const;
+  /// Those that follow, besides: Closed after finish() or the end.
   void require_open(const char* what) const;
   /// Errors: Closed unless it was not started yet.
   void require_described(const char* what) const;

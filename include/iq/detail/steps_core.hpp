@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -46,10 +47,28 @@ class StepsCore final : public StepsBase {
       kept_->put(std::move(entry));
   }
   template <class Input, class... Args>
-  void add_input(const char* what, Args&&... args) {
-    require_described(what);
-    require_open(what);
+  void add_input(Args&&... args) {
     inputs_.push_back(std::make_shared<Input>(std::forward<Args>(args)...));
+  }
+  /// While the steps run: by a process of its own, through the caller's way in.
+  template <class Input, class... Args>
+  void add_feeder(Args&&... args) {
+    if (!in_processes()) {
+      throw BadArgument(
+          "iq::Steps: put_iterable() while it runs needs processes. With .run_in otherwise call it "
+          "before the start, or put() what the range has");
+    }
+    Input input(std::forward<Args>(args)...);
+    const std::atomic<std::uint32_t>& enough = run_->enough();
+    feeders_.fork(
+        1,
+        [&](Producer<In>& out) {
+          WorkerLine line;
+          read_input(
+              input, enough, line, false, [&out] { out.close(); },
+              [&out](In&& item) { return put_numbered(out, 0, std::move(item)); });
+        },
+        FeedEnd<In>(*feed_));
   }
   void finish() noexcept {
     note_finished();
@@ -76,6 +95,7 @@ class StepsCore final : public StepsBase {
     end_in_order();
   }
   void begin_results() {
+    require_here("results");
     if (is_read_) throw Closed("iq::Steps: results() was called before: they are read once");
     finish();
     if (is_described()) launch();
@@ -115,6 +135,7 @@ class StepsCore final : public StepsBase {
       note_failed();
       throw;
     }
+    end_feeders();
     note_told(true);
   }
 
@@ -165,8 +186,9 @@ class StepsCore final : public StepsBase {
       Status status = Status::closed;
       try {
         status = feed_->put_for(entry, patience);
-      } catch (const Error& error) {
-        if (error.code() == Errc::too_large) throw;
+      } catch (const Closed&) {       // a signal asked for the end
+      } catch (const Stopped&) {      // something failed
+      } catch (const NoConsumers&) {  // the steps have ended
       }
       if (status == Status::ok) return;
       if (status != Status::timeout) explain_refusal();
@@ -189,11 +211,21 @@ class StepsCore final : public StepsBase {
       note_failed();
       throw;
     }
+    end_feeders();
     note_told(true);
   }
   void note_failed() noexcept {
     failure_ = std::current_exception();
+    end_feeders(SIGKILL);
     note_told(false);
+  }
+  // What they failed with, the steps were told.
+  void end_feeders(int signal = 0) noexcept {
+    try {
+      if (signal != 0) feeders_.kill(signal);
+      feeders_.join({.signals = false});
+    } catch (const Error&) {
+    }
   }
   void end_in_order() override {
     end_sources();
@@ -209,6 +241,7 @@ class StepsCore final : public StepsBase {
   std::shared_ptr<InputNode<In>> input_;
   std::optional<IterableQueue<In>> feed_queue_;
   std::optional<Producer<In>> feed_;
+  WorkerGroup feeders_;
   std::unique_ptr<ResultReader<Result>> reader_;
   std::deque<Result> results_;  // those that were taken in and not read yet
   std::exception_ptr failure_;

@@ -6,15 +6,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "iq/detail/pipeline_ends.hpp"
 #include "iq/detail/pipeline_queue.hpp"
 #include "iq/detail/pipeline_stage.hpp"
+#include "iq/detail/steps_watch.hpp"
 
 namespace iq::detail {
 
@@ -142,6 +145,43 @@ class InlineInputs final : public InlineSource {
   std::size_t at_ = 0;
 };
 
+/// The caller's own way in, for those that it forks while the steps run.
+template <class T>
+class FeedEnd {
+ public:
+  explicit FeedEnd(Producer<T>& feed) noexcept : feed_(&feed) {}
+  Producer<T> get_producer() { return feed_->dup(); }
+  Consumer<T> get_consumer();  // there is none
+  bool is_anonymous() const noexcept { return false; }
+  std::string name() const { return "of a table of steps"; }
+
+ private:
+  Producer<T>* feed_;
+};
+template <class T>
+struct QueueHooks<FeedEnd<T>> {
+  static std::function<void()> nothing() {
+    return [] {};
+  }
+  static std::function<void()> closer(FeedEnd<T>&) { return nothing(); }
+  static std::function<void()> stopper(FeedEnd<T>&) { return nothing(); }
+  static std::function<void()> drainer(FeedEnd<T>&) { return nothing(); }
+};
+
+/// Puts what an input has, until nobody wants more: in a process of its own, or a thread.
+template <class T, class Put>
+void read_input(StepInput<T>& input, const std::atomic<std::uint32_t>& enough, WorkerLine& line,
+                bool in_threads, const std::function<void()>& close, Put put) {
+  std::optional<RangeWatch> watch;
+  if (!input.is_promised() && !in_threads) watch.emplace(enough, line, close);
+  std::optional<T> item;
+  const auto next = [&] { return input.next(item); };
+  while (input.is_promised() || enough.load(std::memory_order_relaxed) == 0) {
+    if (!(watch ? watch->in_range(next) : next())) return;
+    if (!put(*std::move(item))) return;
+  }
+}
+
 /// The stage that all of them are: worker i reads the ith.
 template <class T>
 class InputNode final : public PipeNode {
@@ -203,13 +243,15 @@ class InputNode final : public PipeNode {
     WorkerLine& line = place.lines[worker];
     std::uint64_t number = 0;
     line.begin(number);
-    std::optional<T> item;
-    while (!is_enough(place, input) && input.next(item)) {
-      if (place.enters != nullptr && !place.enters->await(number)) return;
-      if (!put_numbered(out, number, *std::move(item))) return;
+    const auto put = [&](T&& item) {
+      if (place.enters != nullptr && !place.enters->await(number)) return false;
+      if (!put_numbered(out, number, std::move(item))) return false;
       line.begin(++number);
       line.finish();
-    }
+      return true;
+    };
+    read_input(
+        input, *place.enough, line, place.launcher->in_threads(), [&out] { out.close(); }, put);
   }
 
   template <class WireOut>

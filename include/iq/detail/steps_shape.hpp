@@ -152,13 +152,13 @@ struct StepFlow<StepEntry<kKind, S>, In> {
   using Named = typename PutsInto<ParameterOf<Entry, 1>>::Type;
   static constexpr bool kPuts = !std::is_void_v<Named>;
 
-  static consteval bool fits() {
+  static constexpr bool fits() {
     if constexpr (kPuts)
       return CallsEntry<kKind, S, const In, Output<Named>>;
     else
       return CallsEntry<kKind, S, const In>;
   }
-  static consteval bool gives_range() {
+  static constexpr bool gives_range() {  // not consteval: clang 14 asks for it too early
     if constexpr (kKind == StepKind::many && !kPuts && fits())
       return std::ranges::input_range<EntryResult<kKind, S, const In>>;
     else
