@@ -176,7 +176,7 @@ auto combine(R&& range, Steps&&... steps) {
 }
 
 /// Reads `most` items of a range, all unless told, and drops them; then a loop goes on behind them.
-/// How many there were. `iq::consume(iq::combine(…))`
+/// How many there were.
 template <std::ranges::input_range R>
 std::uint64_t consume(R&& range, std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
   std::uint64_t count = 0;
