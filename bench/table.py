@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints the tables of docs/performance.md. Usage: table.py FILE, written by bench --json."""
+"""Prints what bench --json wrote: table.py [--nearest] FILE. All rows, a table per size; or those
+of docs/performance.md: ours, and of each cell the peer that comes nearest."""
 import json
 import sys
 
@@ -63,14 +64,56 @@ def print_price(rows):
     print()
 
 
+SINGLE_READER = ('boost-spsc', 'rte-spsc')  # one producer and one consumer, by construction
+
+
+# Ours, and behind it the nearest peer with its time by ours, per size and mode.
+def print_nearest(rows):
+    shapes = list(dict.fromkeys((row['producers'], row['consumers']) for row in rows))
+    print('| ns per item | ' + ' | '.join(f'{p}P{c}C' for p, c in shapes) + ' |')
+    print('|---' * (len(shapes) + 1) + '|')
+    modes = ('single', 'bulk', 'variable', 'copy', 'in_place')
+    for size, mode in sorted({(row['bytes'], row['mode']) for row in rows if row['mode'] in modes},
+                             key=lambda key: (key[0], modes.index(key[1]))):
+        print(f'| {size} B, {mode} | ' + ' | '.join(
+            nearest(rows, size, mode, shape) for shape in shapes) + ' |')
+    print()
+
+
+def nearest(rows, size, mode, shape):
+    cell_rows = [row for row in rows if (row['producers'], row['consumers']) == shape
+                 and row['bytes'] == size and 'limit' not in row and 'ratio_to_iq' in row]
+    ours = [row for row in cell_rows if row['peer'] == 'iq' and row['mode'] == mode]
+    if mode == 'in_place':  # beside those who copy
+        peers = {row['peer']: row['ratio_to_iq_in_place'] for row in cell_rows
+                 if row['mode'] == 'copy' and row['peer'] != 'iq'}
+    else:
+        peers = {row['peer']: row['ratio_to_iq'] for row in cell_rows
+                 if row['mode'] == mode and row['peer'] != 'iq'}
+    many = {peer: ratio for peer, ratio in peers.items() if peer not in SINGLE_READER}
+    if not ours or not many:
+        return ''
+    ns = ours[0]['ns_per_item']
+    text = f'{short(ns["median"])} ({short(ns["min"])}–{short(ns["max"])})'
+    best = min(many, key=many.get)
+    text += f' {best} **{many[best]:.2f}**'
+    for peer in SINGLE_READER:
+        if peers.get(peer, many[best]) < many[best]:
+            text += f', {peer} **{peers[peer]:.2f}**'
+    return text
+
+
 def main():
-    with open(sys.argv[1], encoding='utf-8') as file:
+    with open(sys.argv[-1], encoding='utf-8') as file:
         rows = json.load(file)
     print_trips([row for row in rows if 'latency_ns' in row])
     print_price([row for row in rows if row['mode'].startswith('one_core')
                  and 'ratio_to_iq' in row])
     rows = [row for row in rows if 'latency_ns' not in row
             and not row['mode'].startswith('one_core')]
+    if '--nearest' in sys.argv:
+        print_nearest(rows)
+        return
     for size in sorted({row['bytes'] for row in rows}):
         of_size = [row for row in rows if row['bytes'] == size]
         shapes = list(dict.fromkeys((row['producers'], row['consumers']) for row in of_size))
