@@ -12,7 +12,7 @@ using namespace steps;
 
 namespace {
 
-constexpr double kPairSeconds = 30;
+constexpr double kPairSeconds = 10;
 
 template <class Entry>
 std::vector<Entry> chosen(std::vector<Entry> entries) {
