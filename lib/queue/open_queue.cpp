@@ -22,6 +22,7 @@ namespace iq::detail {
 namespace {
 
 constexpr std::int64_t kPatienceNs = 1'000'000'000;
+constexpr int kFewTries = 200;  // on a machine so busy that a second is no time
 constexpr std::uint64_t kEncodedSlotBytes = 64;
 
 // A lane that is larger than a core's own cache and smaller than the shared one is two to six times
@@ -192,12 +193,11 @@ void require_type(const Segment& segment, const ItemType& ours) {
   const SegmentHeader& theirs = segment.header();
   const SegmentHeader wanted = header_for(ours, {});
   if (same_type(theirs, wanted)) return;
-  throw WrongType(
-      fmt::format("cannot use a token of {}: its items are {}, this program's are {}. Rebuild both "
-                  "programs with one definition of the type",
-                  segment.description(),
-                  type_text(type_name_of(theirs), theirs.type_bytes, theirs.type_layout),
-                  type_text(type_name_of(wanted), wanted.type_bytes, wanted.type_layout)));
+  throw WrongType(fmt::format(
+      "cannot use a token of {}: its items are {}, this program's are {}. Rebuild both "
+      "programs with one definition of the type",
+      segment.description(), type_text(type_name_of(theirs), theirs.type_bytes, theirs.type_layout),
+      type_text(type_name_of(wanted), wanted.type_bytes, wanted.type_layout)));
 }
 
 std::shared_ptr<QueueCore> QueueCore::make_anonymous(const ItemType& type, const Options& options) {
@@ -209,6 +209,7 @@ std::shared_ptr<QueueCore> QueueCore::make_named(OpenMode mode, const std::strin
   shm_path(name);
   const SegmentHeader ours = header_for(type, options);
   const std::int64_t until = now_ns() + kPatienceNs;
+  int tries = 0;
   do {
     const auto segment = Segment::open_named(name);
     if (!segment && mode == OpenMode::open_only) {
@@ -220,7 +221,7 @@ std::shared_ptr<QueueCore> QueueCore::make_named(OpenMode mode, const std::strin
     auto queue = segment ? open(segment, mode, ours, options) : create(name, ours, options);
     if (queue) return queue;
     yield_processor();
-  } while (now_ns() < until);
+  } while (now_ns() < until || ++tries < kFewTries);
   throw Busy(
       fmt::format("cannot open queue \"{}\": other processes kept replacing it for a second. "
                   "Try again",

@@ -105,7 +105,7 @@ iq::StageOptions<int, long> handled() {
 }
 iq::EachOptions<int> each() { return {.on_error = iq::ignore}; }
 iq::ChainOptions<int, void> chained() { return {.workers = 2, .restarts = 1}; }
-static_assert(iq::PipelineOptions{.run_in = iq::threads}.signals);
+bool heeds_signals() { return iq::PipelineOptions{.run_in = iq::threads}.signals; }
 iq::FoldOptions<int> folded() { return {.workers = 2}; }
 iq::SortOptions<Job> sorted() { return {.capacity = 3}; }
 iq::SourceOptions source() { return {.capacity = 3}; }

@@ -53,6 +53,8 @@ TEST_CASE("run: a wait for room in the midst of a run forgets none of its puts")
   REQUIRE(party.producer.wait_for_room(kNow) == Status::ok);
   party.put(4, 1);
   CHECK(published(party) == std::vector<Number>{1, 2, 3, 4});
+  party.put(5, 12);
+  CHECK(party.producer.wait_for_room(kNow) == Status::full);
 }
 
 TEST_CASE("run: a relay's outputs come behind what its producer has put before") {
@@ -72,7 +74,7 @@ TEST_CASE("run: it ends with the ring, and where the oldest unfinished item begi
   party.put(0, 6);
   iqtest::Eater eater(party.segment);
   REQUIRE(eater.take(4) == 0);
-  for (Number n = 1; n <= 4; ++n) REQUIRE(eater.take() == n);  // 0 to 3 are finished, a batch
+  for (Number n = 1; n <= 4; ++n) REQUIRE(eater.take() == n);   // 0 to 3 are finished, a batch
   CHECK(party.producer.free_slots(sizeof(Number)).count == 2);  // to the ring's end
   party.put(6, 2);
   CHECK(party.producer.free_slots(sizeof(Number)).count == 0);
