@@ -208,6 +208,7 @@ std::vector<Route> explore_all(const std::vector<Entry>& entries, Board& board, 
     routes.push_back(explore(entries[i], board.counts[i]));
     for (std::size_t stop = 0; stop < routes[i].stops.size(); ++stop) tasks.push_back({i, stop});
   }
+  ::alarm(0);  // the tasks have limits of their own
   return routes;
 }
 
