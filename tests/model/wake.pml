@@ -22,6 +22,9 @@
 #ifndef LEAVES
 #define LEAVES 0           /* consumers that may leave by a time-out */
 #endif
+#ifndef RESTS
+#define RESTS 0            /* sleeps that end by themselves and go on under the same fence */
+#endif
 #ifndef PUTS
 #define PUTS 2             /* stores of the tail */
 #endif
@@ -33,7 +36,7 @@ byte store;                /* the producer's buffer: a tail that is on its way, 
 bool waits[2], summary[2];
 byte futex[2];
 bool asleep[2];
-byte kills = KILLS, stops = STOPS, leaves = LEAVES;
+byte kills = KILLS, stops = STOPS, leaves = LEAVES, rests = RESTS;
 bool death;
 bool away[2];              /* ghost: left, killed, or stopped with an item in hand */
 #define MAY_DIE  if :: true :: kills > 0 -> kills--; death = true; goto killed fi
@@ -127,10 +130,21 @@ end_sleep:
   :: !asleep[me]
   :: atomic { death && tail > claim -> asleep[me] = false }       /* 40 ms */
   :: atomic { leaves > 0 -> asleep[me] = false; leaves--; goto timed_out }
+  :: atomic { rests > 0 && asleep[me] -> asleep[me] = false; rests--; goto rested }
   fi;
 awake:
   atomic { if :: !waits[me] -> owed = true :: else fi; waits[me] = false; MAY_DIE };
   goto again;
+rested:
+#ifdef BIT_WITHOUT_FENCE   /* mutation of W1 */
+  atomic { if :: !waits[me] -> owed = true; waits[me] = true :: else fi; ticket = futex[me] };
+  atomic { summary[me] = true; MAY_DIE };
+#else
+  if :: !waits[me] -> goto awake :: else fi;
+#endif
+  if :: tail > claim -> goto awake :: else fi;
+  atomic { if :: futex[me] == ticket -> asleep[me] = true :: else -> goto awake fi };
+  goto end_sleep;
 timed_out:
   atomic { if :: !waits[me] -> owed = true :: else fi; waits[me] = false; MAY_DIE };
 leave:
