@@ -7,13 +7,13 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "iq/iq.hpp"
+#include "support/leaks.hpp"
 #include "support/process.hpp"
 
 namespace {
@@ -22,19 +22,6 @@ using std::views::iota;
 using Seconds = std::chrono::duration<double>;
 
 int twice(int x) { return 2 * x; }
-
-std::ptrdiff_t open_descriptors() {
-  using Files = std::filesystem::directory_iterator;
-  return std::distance(Files("/proc/self/fd"), Files{});
-}
-
-long resident_kib() {
-  std::ifstream status("/proc/self/statm");
-  long all = 0;
-  long resident = 0;
-  status >> all >> resident;
-  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
-}
 
 }  // namespace
 
@@ -250,13 +237,13 @@ TEST_CASE("many: one after another they leave no descriptor, process, file or me
     CHECK(sum == 90);
   };
   for (int i = 0; i < 20; ++i) run();
-  const auto descriptors = open_descriptors();
+  const auto descriptors = iqtest::take_snapshot().descriptors;
   const auto files = shared_files();
-  const long memory_kib = resident_kib();
+  const long memory_kib = iqtest::resident_kib();
   for (int i = 0; i < kPipelines; ++i) run();
-  CHECK(open_descriptors() == descriptors);
+  CHECK(iqtest::take_snapshot().descriptors == descriptors);
 #if !defined(__SANITIZE_ADDRESS__)  // which keeps for a while what is freed, and tells leaks itself
-  CHECK(resident_kib() < memory_kib + 1024);
+  CHECK(iqtest::resident_kib() < memory_kib + 1024);
 #else
   CHECK(memory_kib > 0);
 #endif

@@ -56,6 +56,14 @@ std::multiset<Number> drain_to_the_end(const std::shared_ptr<Segment>& segment) 
 constexpr std::uint32_t kNoStates[] = {0, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 const std::multiset<Number> kEight{0, 1, 2, 3, 4, 5, 6, 7};
 
+/// A full lane of four, all claimed by somebody who did not get to the stamps.
+void claim_without_stamps(Party& party, std::mt19937_64& random) {
+  party.put(0, 4);
+  const LaneView lane = party.lane();
+  lane.control->claim.store(4);
+  for (Position p = 0; p < 4; ++p) lane.stamp(p).store(garbage(lane, p, 9, random));
+}
+
 }  // namespace
 
 TEST_CASE("repair: a dead consumer's stamp overwritten by a state that there is not") {
@@ -110,10 +118,7 @@ TEST_CASE("hunger: such a word where nobody died is seized, and the stream ends"
 TEST_CASE("room: a producer frees a head with such a word too") {
   std::mt19937_64 random(14);
   Party party(4);
-  party.put(0, 4);
-  const LaneView lane = party.lane();
-  lane.control->claim.store(4);
-  for (Position p = 0; p < 4; ++p) lane.stamp(p).store(garbage(lane, p, 9, random));
+  claim_without_stamps(party, random);
   CHECK(iqtest::wait_until([&] {
     const auto deadline = iq::detail::deadline_after(40ms);
     REQUIRE(party.producer.wait_for_room(deadline) == Status::timeout);
@@ -124,10 +129,7 @@ TEST_CASE("room: a producer frees a head with such a word too") {
 TEST_CASE("room: a producer that only asks frees such a head, too") {
   std::mt19937_64 random(15);
   Party party(4);
-  party.put(0, 4);
-  const LaneView lane = party.lane();
-  lane.control->claim.store(4);
-  for (Position p = 0; p < 4; ++p) lane.stamp(p).store(garbage(lane, p, 9, random));
+  claim_without_stamps(party, random);
   CHECK(iqtest::wait_until([&] {
     REQUIRE(party.producer.wait_for_room(iq::detail::kAtOnce) == Status::full);
     return party.stamp(0).state == StampState::orphan;

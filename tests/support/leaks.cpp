@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <fstream>
 
 #include "support/state.hpp"
 #include "support/tree.hpp"
@@ -62,6 +63,14 @@ void add_child_leaks(std::vector<std::string>& leaks) {
 }  // namespace
 
 Snapshot take_snapshot() { return {open_descriptors(), own_shared_files()}; }
+
+long resident_kib() {
+  std::ifstream status("/proc/self/statm");
+  long all = 0;
+  long resident = 0;
+  status >> all >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
+}
 
 std::vector<std::string> leaks_since(const Snapshot& before) {
   std::vector<std::string> leaks;

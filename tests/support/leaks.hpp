@@ -15,6 +15,9 @@ struct Snapshot {
 
 Snapshot take_snapshot();
 
+/// Memory of this process that is resident.
+long resident_kib();
+
 /// One line for each thing that is there now and was not before: descriptors, files of this test in
 /// /dev/shm (by the token of temp_name), child processes, living or zombie. Removes files and
 /// children, so that the next case starts clean.

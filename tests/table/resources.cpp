@@ -6,13 +6,12 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <ranges>
 #include <stdexcept>
 #include <string>
 
 #include "iq/iq.hpp"
+#include "support/leaks.hpp"
 #include "support/process.hpp"
 
 namespace {
@@ -20,19 +19,6 @@ namespace {
 using std::views::iota;
 
 int same(int x) { return x; }
-
-std::ptrdiff_t open_descriptors() {
-  using Files = std::filesystem::directory_iterator;
-  return std::distance(Files("/proc/self/fd"), Files{});
-}
-
-long resident_kib() {
-  std::ifstream status("/proc/self/statm");
-  long all = 0;
-  long resident = 0;
-  status >> all >> resident;
-  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
-}
 
 /// Of this process, and of all below it that have ended.
 double processor_seconds() {
@@ -70,9 +56,9 @@ TEST_CASE("resources: memory does not grow with the input, as long as somebody t
     return sum;
   };
   run(1'000);
-  const long before = resident_kib();
+  const long before = iqtest::resident_kib();
   CHECK(run(300'000) == std::int64_t{300'000} * 299'999 / 2);
-  CHECK(resident_kib() - before < 4'096);
+  CHECK(iqtest::resident_kib() - before < 4'096);
 }
 
 TEST_CASE("resources: nothing is left of tables that ended, whichever way") {
@@ -100,8 +86,8 @@ TEST_CASE("resources: nothing is left of tables that ended, whichever way") {
     }
   };
   run_all();
-  const std::ptrdiff_t before = open_descriptors();
+  const auto before = iqtest::take_snapshot().descriptors;
   for (int i = 0; i < 3; ++i) run_all();
-  CHECK(open_descriptors() == before);
+  CHECK(iqtest::take_snapshot().descriptors == before);
   CHECK(iqtest::reap_orphans());
 }
