@@ -300,28 +300,17 @@ class Pipeline<detail::Refused> {
   /// @{
   /// Nothing.
   explicit Pipeline(const detail::PipelinePlan&) {}
-  template <class... Any>
-  Pipeline map(Any&&...) const {
+  Pipeline map(const detail::Anything&, const detail::AnyOptions& = {}) const { return *this; }
+  Pipeline filter(const detail::Anything&, const detail::AnyOptions& = {}) const { return *this; }
+  Pipeline chain(const detail::Anything&, const detail::AnyOptions& = {}) const { return *this; }
+  Pipeline sort(const detail::Anything& = {}, const detail::AnyOptions& = {}) const {
     return *this;
   }
-  template <class... Any>
-  Pipeline filter(Any&&...) const {
-    return *this;
-  }
-  template <class... Any>
-  Pipeline chain(Any&&...) const {
-    return *this;
-  }
-  template <class... Any>
-  Pipeline sort(Any&&...) const {
-    return *this;
-  }
-  template <class F, class Acc, class... Any>
-  Acc fold(const F&, Acc first, Any&&...) const {
+  template <class Acc>
+  Acc fold(const detail::Anything&, Acc first, const detail::AnyOptions& = {}) const {
     return first;
   }
-  template <class... Any>
-  void for_each(Any&&...) const {}
+  void for_each(const detail::Anything&, const detail::AnyOptions& = {}) const {}
   void start() const {}
   void join() const {}
   RunReport report() const { return {}; }

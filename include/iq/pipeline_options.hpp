@@ -94,6 +94,8 @@ struct ErrorHandler<In, void> {
   using Function = std::function<void(const In&, std::exception_ptr)>;
   static constexpr bool kHasOutput = false;
 };
+template <class F, class Handler>
+concept MakesHandler = std::constructible_from<Handler, F>;
 }  // namespace detail
 
 /// What a stage does with an exception of its function: iq::raise, iq::ignore, iq::forward_input,
@@ -122,21 +124,19 @@ class OnError {
     }
   }
   /// The handler is called with the item and the exception.
-  template <class F>
-    requires std::constructible_from<typename detail::ErrorHandler<In, Out>::Function, F> OnError(
-        F handler)
-        : handler_(std::move(handler)) {}
+  template <detail::MakesHandler<typename detail::ErrorHandler<In, Out>::Function> F>
+  OnError(F handler) : handler_(std::move(handler)) {}
 
-    /// Whether the exception shall end the pipeline.
-    bool raises() const noexcept { return !handler_; }
-    /// Whether the item shall be dropped.
-    bool drops() const noexcept { return drops_; }
-    /// Requires: !raises().
-    const Handler& handler() const noexcept { return handler_; }
+  /// Whether the exception shall end the pipeline.
+  bool raises() const noexcept { return !handler_; }
+  /// Whether the item shall be dropped.
+  bool drops() const noexcept { return drops_; }
+  /// Requires: !raises().
+  const Handler& handler() const noexcept { return handler_; }
 
-   private:
-    Handler handler_;
-    bool drops_ = false;
+ private:
+  Handler handler_;
+  bool drops_ = false;
 };
 
 /// For map and filter: `.map(twice, {.workers = 8, .ordered = true})`.

@@ -46,6 +46,8 @@ GOOD = [f'auto p = {WHOLE}.map(twice, {{.workers = 2}}).map([](const int& x) {{ 
 # A pipeline, and what its one error must say.
 BAD = [
     (f'auto p = {START}.map([](std::string x) {{ return x; }}).map(twice).sort();', MAP),
+    (f'auto p = {START}.map([](std::string x) {{ return x; }}).map(twice, {{.workers = 2,'
+     ' .on_error = iq::ignore, .ordered = true, .name = "twice"}).sort({}, {.capacity = 4});', MAP),
     (f'{START}.map([](int& x) {{ return x; }}).filter(twice).for_each([](int) {{}});', MAP),
     (f'{START}.map([](int) {{}}).map(twice).fold(std::plus{{}}, 0);', NOTHING),
     (f'auto p = {START}.map([](const int& x) {{ return &x; }}).map(twice);', POINTER),

@@ -17,6 +17,19 @@ namespace iq::detail {
 /// more, so that the one message stays the only one.
 struct Refused {};
 
+/// Any value at all.
+struct Anything {
+  Anything() = default;
+  template <class T>
+  Anything(const T&) {}
+};
+
+/// The options of whatever stage is added behind one that was refused, in braces.
+struct AnyOptions {
+  Anything workers{}, capacity{}, on_error{}, ordered{}, name{}, retries{}, restarts{}, timeout{},
+      in{}, out{}, stateful{}, max_deliveries{}, combine{}, bytes_per_worker{};
+};
+
 template <class T>
 inline constexpr bool kIsOptional = false;
 template <class T>
