@@ -44,6 +44,8 @@ class IQ_API PipelineBase {
   PipelinePlan take_plan();
   /// Starts it; in the caller, with `results` at its end. The run; null in the caller.
   PipelineRun* start_run(InlineNext results);
+  /// Errors: Closed when it was moved away, or a stage was added to it.
+  void check_kept() const;
   /// Waits for the end, and brings it about where everything is in the caller.
   void finish_run();
   /// Empty before the start, and where everything is in the caller.
@@ -240,6 +242,7 @@ class Pipeline : private detail::PipelineBase {
   /// queue; as start().
   Iterator begin() {
     if (!is_used_) start();
+    check_kept();
     if (is_read_) detail::refuse_second_reading();
     is_read_ = true;
     if (!reader_) detail::refuse_to_read();

@@ -19,6 +19,11 @@ std::string stage_text(const WiredStage& stage) {
                          : fmt::format("stage {} \"{}\"", stage.given, name);
 }
 
+std::string timeout_text(const StageTraits& traits) {
+  if (traits.timeout_ns == 0) return {};
+  return fmt::format(". Its .timeout, which kills, is {} ms", traits.timeout_ns / 1'000'000);
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> item_of(const Wiring& wiring, const PipelineBoard& board,
@@ -43,9 +48,7 @@ std::string failure_text(const Wiring& wiring, const PipelineBoard& board,
   if (outcome.exception_type == "iq::TooLarge") {
     text += ". In a pipeline: the .capacity and .bytes_per_worker of the stage";
   }
-  if (outcome.signal == SIGKILL && traits.timeout_ns != 0) {
-    text += fmt::format(". Its .timeout, which kills, is {} ms", traits.timeout_ns / 1'000'000);
-  }
+  if (outcome.signal == SIGKILL) text += timeout_text(traits);
   if (outcome.end == WorkerEnd::killed || outcome.end == WorkerEnd::exited) {
     text += traits.has_state
                 ? ". It has a state of its own, which a replacement could not go on with"
@@ -62,10 +65,10 @@ std::string lost_text(const StageTraits& into, const std::vector<std::uint64_t>&
   if (items.size() > kMostNamed) numbers += ", …";
   return fmt::format(
       "a pipeline failed: {} item{} ({}) killed {} workers of stage \"{}\" one after the other and "
-      "{} given up: the results lack what would have become of {}. Raise .max_deliveries if that "
+      "{} given up: the results lack what would have become of {}{}. Raise .max_deliveries if that "
       "was no fault of the item",
       items.size(), items.size() == 1 ? "" : "s", numbers, into.max_deliveries, into.name,
-      items.size() == 1 ? "was" : "were", items.size() == 1 ? "it" : "them");
+      items.size() == 1 ? "was" : "were", items.size() == 1 ? "it" : "them", timeout_text(into));
 }
 
 std::string interrupted_text(unsigned signals, bool by_interrupt, const std::string& besides) {

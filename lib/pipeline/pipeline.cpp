@@ -100,7 +100,12 @@ PipelineRun* PipelineBase::start_run(InlineNext results) {
   return run_.get();
 }
 
+void PipelineBase::check_kept() const {
+  if (is_used_ && !run_ && !hooks_) refuse_second_run();
+}
+
 void PipelineBase::finish_run() {
+  check_kept();
   if (run_) run_->finish();
   if (!inline_) return;
   while (inline_->pull()) {

@@ -311,6 +311,19 @@ TEST_CASE("Pipeline: it runs once: a second reading, and stages behind a start, 
   CHECK(pipeline.join() == 0);
 }
 
+TEST_CASE("Pipeline: one that was given away, to a stage or to a variable, runs no more") {
+  for (const iq::RunIn run_in : {iq::RunIn::processes, iq::RunIn::caller}) {
+    auto given = iq::pipeline({.run_in = run_in}).from(iota(0, 3)).map(twice);
+    auto longer = std::move(given).map(twice);
+    CHECK_THROWS_AS(given.join(), iq::Closed);
+    CHECK_THROWS_AS(given.begin(), iq::Closed);
+    auto moved = std::move(longer);
+    CHECK_THROWS_AS(longer.join(), iq::Closed);
+    CHECK(moved.join() == 3);
+    CHECK(moved.join() == 0);
+  }
+}
+
 TEST_CASE("Pipeline: an empty source gives nothing") {
   CHECK(all_of(iq::pipeline().from(std::vector<int>{}).map(twice, {.workers = 4})).empty());
 }

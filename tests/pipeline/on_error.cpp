@@ -192,6 +192,8 @@ TEST_CASE("timeout: an item that is stuck each time is given up; waiting for roo
   } catch (const iq::PipelineFailed& failed) {
     CHECK(failed.item() == 7U);
     CHECK(failed.exception_type().empty());
+    CHECK(std::string(failed.what()).find("Its .timeout, which kills, is 50 ms") !=
+          std::string::npos);
   }
   try {
     iq::pipeline()
