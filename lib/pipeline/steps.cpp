@@ -2,7 +2,9 @@
 //
 // A table that is no daemon is waited for, so that nothing that was put is lost: by its destructor,
 // and, when the program leaves by exit() and destructors of the stack do not run, by a handler of
-// exit's. A forked child that leaves by exit() has a copy of all that, and leaves it alone.
+// exit's. A forked child that leaves by exit() has a copy of all that, and leaves it alone. So does
+// a step, a hook or a report that calls exit() where it runs in this process: it would wait for
+// itself.
 #include "iq/steps.hpp"
 
 #include <fmt/format.h>
@@ -31,6 +33,8 @@ AwaitedTables& awaited_tables() {
   return *all;
 }
 
+thread_local bool is_pipelines_own = false;
+
 PipelinePlan plan_with(const PipelineOptions& options) {
   PipelinePlan plan;
   plan.options = options;
@@ -51,6 +55,12 @@ void ExitGate::remove(StepsBase& steps) noexcept {
   std::erase(awaited_tables().steps, &steps);
 }
 
+void ExitGate::enter_own_thread() noexcept { is_pipelines_own = true; }
+
+bool ExitGate::can_be_awaited(const StepsBase& steps) noexcept {
+  return steps.calls_.load() == 0 && (steps.in_processes() || !is_pipelines_own);
+}
+
 void ExitGate::wait_for_all() noexcept {
   while (true) {
     StepsBase* steps = nullptr;
@@ -60,7 +70,7 @@ void ExitGate::wait_for_all() noexcept {
       steps = awaited_tables().steps.back();
       awaited_tables().steps.pop_back();
     }
-    steps->leave();
+    if (can_be_awaited(*steps)) steps->leave();
   }
 }
 

@@ -53,6 +53,19 @@ class IQ_API StepsBase : protected PipelineBase {
   /// Its start failed, or its end was told: `ok` when it ended in order.
   void note_told(bool ok) noexcept;
 
+  /// Somebody is in a call that starts the table, waits for it, or is one of its steps. Who calls
+  /// exit() there leaves it as it is: it cannot be waited for.
+  class InCall {
+   public:
+    explicit InCall(StepsBase& steps) noexcept : steps_(steps) { ++steps_.calls_; }
+    InCall(const InCall&) = delete;
+    InCall& operator=(const InCall&) = delete;
+    ~InCall() { --steps_.calls_; }
+
+   private:
+    StepsBase& steps_;
+  };
+
   /// Ends it when its owner does: in order, or at once. Errors go to stderr: nobody else listens.
   void leave() noexcept;
 
@@ -74,6 +87,7 @@ class IQ_API StepsBase : protected PipelineBase {
   bool daemon_;
   bool is_finished_ = false;
   bool is_ok_ = true;
+  std::atomic<int> calls_{0};  // that are under way
   std::uint64_t generation_;
   int uncaught_;
   std::vector<std::shared_ptr<PipeNode>> nodes_;  // once it runs: for what they count

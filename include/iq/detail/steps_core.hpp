@@ -127,9 +127,16 @@ class StepsCore final : public StepsBase {
       if (failure_) std::rethrow_exception(failure_);
       return;
     }
+    const InCall inside(*this);
+    take_next(result);
+  }
+  // The next result. False when it has ended, which is told here.
+  bool take_next(std::optional<Result>& result) {
     try {
-      if (reader_->next(result)) return;
-      result.reset();
+      if constexpr (kHasResults) {
+        if (reader_->next(result)) return true;
+        result.reset();
+      }
       finish_run();
     } catch (...) {
       note_failed();
@@ -137,9 +144,11 @@ class StepsCore final : public StepsBase {
     }
     end_feeders();
     note_told(true);
+    return false;
   }
 
   void launch() {
+    const InCall inside(*this);
     StepInputs<In> inputs = std::move(inputs_);
     if (!is_finished() && !is_here()) inputs.push_back(open_feed());
     if (inputs.empty() || !kept_->is_empty() || is_here()) inputs.push_back(kept_);
@@ -181,6 +190,7 @@ class StepsCore final : public StepsBase {
   }
   // The steps may be waiting for somebody to take their results: between short waits we do.
   void feed(const In& entry) {
+    const InCall inside(*this);
     for (std::chrono::milliseconds patience{1};; patience = std::min(2 * patience, kLookAround)) {
       take_in();
       Status status = Status::closed;
@@ -201,18 +211,9 @@ class StepsCore final : public StepsBase {
     if (input_) input_->end_inline();
   }
   void finish_all() {
-    try {
-      if constexpr (kHasResults) {
-        std::optional<Result> result;
-        while (reader_->next(result)) results_.push_back(*std::move(result));
-      }
-      finish_run();
-    } catch (...) {
-      note_failed();
-      throw;
-    }
-    end_feeders();
-    note_told(true);
+    const InCall inside(*this);
+    std::optional<Result> result;
+    while (take_next(result)) results_.push_back(*std::move(result));
   }
   void note_failed() noexcept {
     failure_ = std::current_exception();
