@@ -121,7 +121,6 @@ void StepsBase::require_running(const char* what) const {
 }
 
 void StepsBase::note_running() {
-  nodes_ = plan_.nodes;
   state_ = StepsState::running;
   if (!daemon_) ExitGate::add(*this);
 }

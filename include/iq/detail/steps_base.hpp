@@ -50,6 +50,8 @@ class IQ_API StepsBase : protected PipelineBase {
   void note_finished() noexcept { is_finished_ = true; }
   /// It runs from now on. One that is no daemon is waited for when the program exits.
   void note_running();
+  /// These are its steps.
+  void note_nodes() { nodes_ = plan_.nodes; }
   /// Its start failed, or its end was told: `ok` when it ended in order.
   void note_told(bool ok) noexcept;
 

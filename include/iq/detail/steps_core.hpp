@@ -149,14 +149,9 @@ class StepsCore final : public StepsBase {
 
   void launch() {
     const InCall inside(*this);
-    StepInputs<In> inputs = std::move(inputs_);
-    if (!is_finished() && !is_here()) inputs.push_back(open_feed());
-    if (inputs.empty() || !kept_->is_empty() || is_here()) inputs.push_back(kept_);
-    input_ = std::make_shared<InputNode<In>>(std::move(inputs), capacity_);
-    plan_.nodes.insert(plan_.nodes.begin(), input_);
-    plan_.ends_when_lost = true;
     try {
       note_running();
+      add_input_node();
       begin_run();
     } catch (...) {
       feed_.reset();
@@ -166,6 +161,15 @@ class StepsCore final : public StepsBase {
     if (in_processes()) kept_->clear();  // the workers have it now
   }
 
+  void add_input_node() {
+    StepInputs<In> inputs = std::move(inputs_);
+    if (!is_finished() && !is_here()) inputs.push_back(open_feed());
+    if (inputs.empty() || !kept_->is_empty() || is_here()) inputs.push_back(kept_);
+    input_ = std::make_shared<InputNode<In>>(std::move(inputs), capacity_);
+    plan_.nodes.insert(plan_.nodes.begin(), input_);
+    plan_.ends_when_lost = true;
+    note_nodes();
+  }
   void begin_run() {
     if constexpr (kHasResults) {
       auto here = std::make_shared<InlineResults<Out>>();
