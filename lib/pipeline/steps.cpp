@@ -136,10 +136,10 @@ void StepsBase::leave() noexcept {
   if (state_ != StepsState::running || generation_ != process_generation()) return;
   if (daemon_ || std::uncaught_exceptions() > uncaught_) {
     if (run_) run_->cancel(/*at_once=*/true);
-    return note_told(false);
+    return note_cut_short();
   }
   try {
-    end_in_order();
+    end_in_order(Leftover::dropped);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "iq::Steps: nobody was told: %s\n", error.what());
   } catch (...) {
@@ -174,7 +174,7 @@ std::uint64_t StepsBase::sum_of(std::atomic<std::uint64_t> WorkerLine::*word) co
 
 void StepsBase::explain_refusal() {
   try {
-    end_in_order();
+    end_in_order(Leftover::kept);
   } catch (const Closed&) {  // says less than what follows
   }
   throw Closed("iq::Steps: put() when the steps have ended: they take nothing any more");

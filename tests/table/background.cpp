@@ -1,5 +1,6 @@
 // Tables that run while their owner does something else; what stop() means, and what an exit.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,6 +78,49 @@ TEST_CASE("background: a scope throws what failed in it; one that is unwound end
     CHECK_FALSE(p.alive());
   }
   CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: what an exception has cut short does not look whole, nor go on") {
+  auto pulled = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(same)};
+  const auto in_scope = [&] {
+    const auto running = p.in_background();
+    p.put_iterable(iota(0) | std::views::filter([&](int) {
+                     ++*pulled;
+                     return false;
+                   }));
+    for (int i = 0; i < 10; ++i) p.put(i);
+    CHECK(iqtest::wait_until([&] { return *pulled > 0; }));
+    throw std::logic_error("of the user's");
+  };
+  CHECK_THROWS_AS(in_scope(), std::logic_error);
+  CHECK(iqtest::reap_orphans());  // the range's reader too
+  std::vector<int> read;
+  const auto read_all = [&] {
+    for (const int x : p.results()) read.push_back(x);
+  };
+  CHECK_THROWS_AS(read_all(), iq::Closed);
+  CHECK(read.size() <= 10);
+}
+
+TEST_CASE("background: the destructor does the rest, and keeps no results that nobody can read") {
+  const auto run = [](int entries) {
+    iq::Steps p{iq::funcstep([](int) { return std::string(1'000, 'x'); }, {.capacity = 1'000})};
+    p.put_iterable(iota(0, entries));
+    for ([[maybe_unused]] const std::string& text : p.results()) break;
+  };
+  const auto most_kib = [] {
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    return used.ru_maxrss;
+  };
+  auto child = iqtest::spawn([&] {  // whose most is its own
+    run(1'000);
+    const long before = most_kib();
+    run(60'000);
+    iqtest::require(most_kib() - before < 20'000, "no results are kept");
+  });
+  CHECK(child.wait().ok());
 }
 
 TEST_CASE("background: stop() interrupts what may be endless, and drains what is on its way") {

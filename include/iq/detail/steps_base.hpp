@@ -22,6 +22,9 @@ enum class StepsState : unsigned char {
   told,       ///< somebody was told how it ended
 };
 
+/// What becomes of results that nobody has read yet.
+enum class Leftover : unsigned char { kept, dropped };
+
 class IQ_API StepsBase : protected PipelineBase {
  public:
   StepsBase(const StepsBase&) = delete;
@@ -81,8 +84,10 @@ class IQ_API StepsBase : protected PipelineBase {
 
  private:
   friend class ExitGate;
-  /// Ends it in order and waits for that, with whatever results there are.
-  virtual void end_in_order() = 0;
+  /// Ends it in order and waits for that.
+  virtual void end_in_order(Leftover results) = 0;
+  /// It was ended before its time: whoever still reads results is told.
+  virtual void note_cut_short() noexcept = 0;
 
   StepsState state_ = StepsState::described;
   RunIn run_in_;

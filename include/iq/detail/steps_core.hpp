@@ -79,7 +79,7 @@ class StepsCore final : public StepsBase {
     require_described("run");
     finish();
     launch();
-    finish_all();
+    finish_all(Leftover::kept);
   }
   void start() {
     require_described("start");
@@ -88,11 +88,11 @@ class StepsCore final : public StepsBase {
   void wait() {
     require_running("wait");
     finish();
-    finish_all();
+    finish_all(Leftover::kept);
   }
   void stop() {
     require_running("stop");
-    end_in_order();
+    end_in_order(Leftover::kept);
   }
   void begin_results() {
     require_here("results");
@@ -214,10 +214,12 @@ class StepsCore final : public StepsBase {
     if (run_) run_->end_sources();
     if (input_) input_->end_inline();
   }
-  void finish_all() {
+  void finish_all(Leftover results) {
     const InCall inside(*this);
     std::optional<Result> result;
-    while (take_next(result)) results_.push_back(*std::move(result));
+    while (take_next(result)) {
+      if (results == Leftover::kept) results_.push_back(*std::move(result));
+    }
   }
   void note_failed() noexcept {
     failure_ = std::current_exception();
@@ -232,9 +234,16 @@ class StepsCore final : public StepsBase {
     } catch (const Error&) {
     }
   }
-  void end_in_order() override {
+  void end_in_order(Leftover results) override {
     end_sources();
-    finish_all();
+    finish_all(results);
+  }
+  void note_cut_short() noexcept override {
+    try {
+      throw Closed("iq::Steps: it was ended before everything was done: these are not all results");
+    } catch (...) {
+      note_failed();
+    }
   }
 
   static constexpr std::chrono::milliseconds kLookAround{20};
