@@ -83,8 +83,10 @@ StepsBase::StepsBase(const PipelineOptions& options, bool daemon)
 
 StepsBase::~StepsBase() { ExitGate::remove(*this); }
 
+bool StepsBase::is_in_own_process() const noexcept { return generation_ == process_generation(); }
+
 void StepsBase::require_here(const char* what) const {
-  if (generation_ == process_generation()) return;
+  if (is_in_own_process()) return;
   throw WrongProcess(fmt::format(
       "iq::Steps: {}() in a child of the process that made the table: it is the parent's. Make one "
       "here",
@@ -133,7 +135,7 @@ void StepsBase::note_told(bool ok) noexcept {
 }
 
 void StepsBase::leave() noexcept {
-  if (state_ != StepsState::running || generation_ != process_generation()) return;
+  if (state_ != StepsState::running || !is_in_own_process()) return;
   if (daemon_ || std::uncaught_exceptions() > uncaught_) {
     if (run_) run_->cancel(/*at_once=*/true);
     return note_cut_short();

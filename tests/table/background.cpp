@@ -1,14 +1,17 @@
 // Tables that run while their owner does something else; what stop() means, and what an exit.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "iq/iq.hpp"
@@ -254,6 +257,42 @@ TEST_CASE("background: exit() waits for a table that is no daemon, and not for o
     CHECK(*done < 300);
   }
   CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: a forked child that leaves the scope leaves its parent's table alone") {
+  struct Closing {
+    iqtest::SharedCounter* closed;
+    void step_shutdown() const { ++**closed; }
+    int process(int x) const { return x; }
+  };
+  for (const iq::RunIn run_in : {iq::RunIn::processes, iq::inline_mode}) {
+    CAPTURE(static_cast<int>(run_in));
+    auto closed = iqtest::shared_counter();
+    std::optional<decltype(iq::Steps{iq::step(Closing{&closed})})> p;
+    p.emplace(iq::StepsOptions{.run_in = run_in}, iq::step(Closing{&closed}));
+    p->put(1);
+    {
+      const auto running = p->in_background();
+      const int pid = ::fork();
+      if (pid == 0) {
+        try {
+          using Running = std::remove_const_t<decltype(running)>;
+          running.~Running();
+          p.reset();
+        } catch (...) {
+          ::_exit(1);
+        }
+        ::_exit(0);
+      }
+      int status = 0;
+      CHECK(::waitpid(pid, &status, 0) == pid);
+      CHECK(status == 0);
+      CHECK(*closed == 0);
+    }
+    CHECK(p->count() == 1);
+    CHECK(p->ok());
+    CHECK(*closed == 1);
+  }
 }
 
 TEST_CASE("background: a child that the program forks itself leaves its parent's table alone") {

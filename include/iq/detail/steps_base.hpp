@@ -37,6 +37,8 @@ class IQ_API StepsBase : protected PipelineBase {
  public:
   bool is_described() const noexcept { return state_ == StepsState::described; }
   bool is_running() const noexcept { return state_ == StepsState::running; }
+  /// Not in a child that the program forked.
+  bool is_in_own_process() const noexcept;
   bool is_finished() const noexcept { return is_finished_; }
   bool is_here() const noexcept { return run_in_ == RunIn::caller; }
   bool in_processes() const noexcept { return run_in_ == RunIn::processes; }
