@@ -111,7 +111,7 @@ class StepsCore final : public StepsBase {
     }
   }
   std::uint64_t count() const {
-    return count_of(rows_, &WorkerLine::done) - count_of(rows_, &WorkerLine::dropped);
+    return count_of(rows_, &WorkerLine::done);
   }
 
  private:
