@@ -158,6 +158,8 @@ TEST_CASE("states: options that make no sense are refused where the table is mad
   CHECK_THROWS_AS(Table(iq::funcstep(same, {.max_deliveries = 15})), std::invalid_argument);
   CHECK_THROWS_AS(Table(iq::funcstep(same, {.restarts = 1, .stateful = true})),
                   std::invalid_argument);
+  CHECK_THROWS_AS(Table(iq::funcstep(same, {.idle_after = std::chrono::nanoseconds(0)})),
+                  std::invalid_argument);
   CHECK_THROWS_AS(Table(iq::funcstep(same, {.timeout = std::chrono::seconds(-1)})),
                   std::invalid_argument);
 }
