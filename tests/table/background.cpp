@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <ranges>
@@ -167,6 +168,29 @@ TEST_CASE("background: stop() does not wait for a range that does not come back"
   CHECK(p.ok());
   CHECK(*done == 200);
   CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: stop() does not wait for a range that waits in a stream, nor for its lock") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  std::FILE* stream = ::fdopen(ends[0], "r");
+  auto blocked = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep([](int) {})};
+  p.put_iterable(iota(0) | std::views::transform([&](int x) {
+                   char line[16];
+                   if (x == 100) ++*blocked;
+                   if (x == 100 && std::fgets(line, sizeof line, stream) == nullptr) return -1;
+                   return x;
+                 }));
+  p.start();
+  CHECK(iqtest::wait_until([&] { return *blocked == 1; }));
+  const auto begun = Clock::now();
+  p.stop();
+  CHECK(Clock::now() - begun < std::chrono::seconds(3));
+  CHECK(p.count() == 100);
+  CHECK(iqtest::reap_orphans());
+  std::fclose(stream);
+  ::close(ends[1]);
 }
 
 TEST_CASE("background: an input queue: until its producers close, or until stop()") {
