@@ -50,7 +50,8 @@ struct StepOptions {
   std::optional<bool> stateful{};
   /// A worker that is busy with one entry for longer than this is killed and replaced. 0: never.
   std::chrono::nanoseconds timeout{0};
-  /// A step's idle() is called when a worker has waited for an entry for so long, and again.
+  /// A step's idle() is called when a worker has waited for an entry for so long, and again. More
+  /// than 0.
   std::chrono::nanoseconds idle_after{std::chrono::seconds(1)};
   /// An entry that was in the hands of so many workers when they were killed is given up, which
   /// ends the pipeline. 1..14.

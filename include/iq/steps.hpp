@@ -210,10 +210,11 @@ class [[nodiscard]] Steps<In, Out>::Running {
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
   /// Steps::stop(), unless the end was told already: then everything was done without an error, or
-  /// this throws. While an exception unwinds the steps are ended at once, and nothing is thrown.
-  /// Errors: PipelineFailed; Interrupted.
+  /// this throws. A forked child that leaves the scope leaves its parent's table alone. While an
+  /// exception unwinds the steps are ended at once, and nothing is thrown. Errors: PipelineFailed;
+  /// Interrupted.
   ~Running() noexcept(false) {
-    if (!owner_.is_running()) return;
+    if (!owner_.is_running() || !owner_.is_in_own_process()) return;
     if (std::uncaught_exceptions() > uncaught_) {
       owner_.leave();
     } else {

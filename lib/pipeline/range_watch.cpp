@@ -55,7 +55,7 @@ class RangeWatch::Watcher {
     if (!place_.compare_exchange_strong(seen, kCutOff)) return;
     line_.is_cut.store(1);
     close_();
-    leave_worker(0);
+    leave_worker_as_it_is(0);
   }
 
   const std::atomic<std::uint32_t>& enough_;

@@ -16,6 +16,7 @@
 #include "iq/pipeline_failed.hpp"
 #include "pipeline/board.hpp"
 #include "pipeline/conductor.hpp"
+#include "pipeline/exit_gate.hpp"
 #include "pipeline/stage_hooks.hpp"
 #include "pipeline/wiring.hpp"
 #include "sys/fork_guard.hpp"
@@ -91,6 +92,7 @@ class RunningPipeline {
     signals.emplace(plan.options.signals);
     if (in_threads()) {
       conductor = std::thread([this] {
+        ExitGate::enter_own_thread();
         try {
           conduct();
         } catch (const std::exception& error) {

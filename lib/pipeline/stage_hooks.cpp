@@ -34,6 +34,7 @@ void StageHooks::begin() {
 }
 
 std::exception_ptr StageHooks::end() noexcept {
+  if (generation_ != process_generation()) return nullptr;
   const std::size_t count = std::exchange(begun_, 0);
   for (std::size_t i = 0; i < count; ++i) {
     try {

@@ -2,7 +2,9 @@
 //
 // A table that is no daemon is waited for, so that nothing that was put is lost: by its destructor,
 // and, when the program leaves by exit() and destructors of the stack do not run, by a handler of
-// exit's. A forked child that leaves by exit() has a copy of all that, and leaves it alone.
+// exit's. A forked child that leaves by exit() has a copy of all that, and leaves it alone. So does
+// a step, a hook or a report that calls exit() where it runs in this process: it would wait for
+// itself.
 #include "iq/steps.hpp"
 
 #include <fmt/format.h>
@@ -31,6 +33,8 @@ AwaitedTables& awaited_tables() {
   return *all;
 }
 
+thread_local bool is_pipelines_own = false;
+
 PipelinePlan plan_with(const PipelineOptions& options) {
   PipelinePlan plan;
   plan.options = options;
@@ -51,6 +55,12 @@ void ExitGate::remove(StepsBase& steps) noexcept {
   std::erase(awaited_tables().steps, &steps);
 }
 
+void ExitGate::enter_own_thread() noexcept { is_pipelines_own = true; }
+
+bool ExitGate::can_be_awaited(const StepsBase& steps) noexcept {
+  return steps.calls_.load() == 0 && (steps.in_processes() || !is_pipelines_own);
+}
+
 void ExitGate::wait_for_all() noexcept {
   while (true) {
     StepsBase* steps = nullptr;
@@ -60,7 +70,7 @@ void ExitGate::wait_for_all() noexcept {
       steps = awaited_tables().steps.back();
       awaited_tables().steps.pop_back();
     }
-    steps->leave();
+    if (can_be_awaited(*steps)) steps->leave();
   }
 }
 
@@ -73,8 +83,10 @@ StepsBase::StepsBase(const PipelineOptions& options, bool daemon)
 
 StepsBase::~StepsBase() { ExitGate::remove(*this); }
 
+bool StepsBase::is_in_own_process() const noexcept { return generation_ == process_generation(); }
+
 void StepsBase::require_here(const char* what) const {
-  if (generation_ == process_generation()) return;
+  if (is_in_own_process()) return;
   throw WrongProcess(fmt::format(
       "iq::Steps: {}() in a child of the process that made the table: it is the parent's. Make one "
       "here",
@@ -111,7 +123,6 @@ void StepsBase::require_running(const char* what) const {
 }
 
 void StepsBase::note_running() {
-  nodes_ = plan_.nodes;
   state_ = StepsState::running;
   if (!daemon_) ExitGate::add(*this);
 }
@@ -124,13 +135,13 @@ void StepsBase::note_told(bool ok) noexcept {
 }
 
 void StepsBase::leave() noexcept {
-  if (state_ != StepsState::running || generation_ != process_generation()) return;
+  if (state_ != StepsState::running || !is_in_own_process()) return;
   if (daemon_ || std::uncaught_exceptions() > uncaught_) {
     if (run_) run_->cancel(/*at_once=*/true);
-    return note_told(false);
+    return note_cut_short();
   }
   try {
-    end_in_order();
+    end_in_order(Leftover::dropped);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "iq::Steps: nobody was told: %s\n", error.what());
   } catch (...) {
@@ -165,7 +176,7 @@ std::uint64_t StepsBase::sum_of(std::atomic<std::uint64_t> WorkerLine::*word) co
 
 void StepsBase::explain_refusal() {
   try {
-    end_in_order();
+    end_in_order(Leftover::kept);
   } catch (const Closed&) {  // says less than what follows
   }
   throw Closed("iq::Steps: put() when the steps have ended: they take nothing any more");

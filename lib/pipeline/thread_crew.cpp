@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "iq/error.hpp"
+#include "pipeline/exit_gate.hpp"
 #include "pipeline/stage_crew.hpp"
 #include "sys/process.hpp"
 #include "work/supervisor_link.hpp"
@@ -84,6 +85,7 @@ class ThreadCrew final : public StageCrew {
   }
 
   void run(std::size_t stage, int worker, std::function<void()> body) {
+    ExitGate::enter_own_thread();
     StageFailure failure{stage, {}};
     try {
       body();

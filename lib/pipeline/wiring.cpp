@@ -34,6 +34,11 @@ void check_ranges(const StageTraits& traits) {
     refuse_stage(traits, fmt::format(".capacity is {}: it must be {} or less", traits.capacity,
                                      kMostWaiting));
   }
+  if (traits.idle_after_ns <= 0) {
+    refuse_stage(traits, fmt::format(".idle_after is {} ns: it must be more than 0, or its worker "
+                                     "would do nothing but ask",
+                                     traits.idle_after_ns));
+  }
   if (traits.timeout_ns < 0) refuse_stage(traits, ".timeout is negative");
   if (traits.max_deliveries < 1 || traits.max_deliveries > 14) {
     refuse_stage(traits,

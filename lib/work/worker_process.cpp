@@ -11,18 +11,22 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <typeinfo>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "base/work_hooks.hpp"
 #include "iq/error.hpp"
 #include "ring/producer_ring.hpp"
+#include "sys/futex.hpp"
 #include "work/report.hpp"
 
 // Only where the program was built for coverage; which of them the linker has depends on the kind.
@@ -32,6 +36,8 @@ extern "C" __attribute__((weak)) int __llvm_profile_write_file(void);
 
 namespace iq::detail {
 namespace {
+
+constexpr std::int64_t kFlushPatienceNs = 200'000'000;
 
 struct RunningWorker {
   WorkerJob* job = nullptr;
@@ -73,7 +79,21 @@ std::string readable_type(const std::type_info& type) {
 
 }  // namespace
 
-void leave_worker(int code) noexcept { leave(code); }
+void leave_worker_as_it_is(int code) noexcept {
+  static std::atomic<std::uint32_t> flushed{0};
+  try {
+    std::thread([] {
+      flush_stdio();
+      flushed.store(1);
+      futex_wake(flushed, 1);
+    }).detach();
+    const DeadlineNs deadline_ns = now_ns() + kFlushPatienceNs;
+    while (flushed.load() == 0 && now_ns() < deadline_ns) futex_wait(flushed, 0, kFlushPatienceNs);
+  } catch (...) {  // no thread: then what is in the buffers is lost
+  }
+  write_coverage();
+  ::_exit(code);
+}
 
 void describe_exception(Report& report) {
   report.head.kind = ReportKind::threw;

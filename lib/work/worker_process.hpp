@@ -39,8 +39,9 @@ struct WorkerStart {
 [[noreturn]] void run_program(const WorkerStart& start, const std::string& program,
                               const std::vector<std::string>& arguments) noexcept;
 
-/// Leaves a worker from another thread than its own: stdio is flushed, nothing else is run.
-[[noreturn]] void leave_worker(int code) noexcept;
+/// Leaves a worker from another thread than its own, which may be anywhere, and hold a stream for
+/// ever: stdio is flushed if that is soon done, nothing else is run.
+[[noreturn]] void leave_worker_as_it_is(int code) noexcept;
 
 /// Type, text and code of the exception. Requires: called while a C++ exception is handled.
 void describe_exception(Report& report);

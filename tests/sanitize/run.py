@@ -27,6 +27,7 @@ LEFT_OUT = {
         ('resources: a table that waits*', 'each fork copies the shadow, which takes the '
                                            'processor time that is measured'),
         ('resources: memory does not*', 'what was freed is kept for a while'),
+        ('background: the destructor does*', 'the same'),
     ],
     'thread': [],
 }

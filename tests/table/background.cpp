@@ -1,13 +1,18 @@
 // Tables that run while their owner does something else; what stop() means, and what an exit.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "iq/iq.hpp"
@@ -79,6 +84,49 @@ TEST_CASE("background: a scope throws what failed in it; one that is unwound end
   CHECK(iqtest::reap_orphans());
 }
 
+TEST_CASE("background: what an exception has cut short does not look whole, nor go on") {
+  auto pulled = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep(same)};
+  const auto in_scope = [&] {
+    const auto running = p.in_background();
+    p.put_iterable(iota(0) | std::views::filter([&](int) {
+                     ++*pulled;
+                     return false;
+                   }));
+    for (int i = 0; i < 10; ++i) p.put(i);
+    CHECK(iqtest::wait_until([&] { return *pulled > 0; }));
+    throw std::logic_error("of the user's");
+  };
+  CHECK_THROWS_AS(in_scope(), std::logic_error);
+  CHECK(iqtest::reap_orphans());  // the range's reader too
+  std::vector<int> read;
+  const auto read_all = [&] {
+    for (const int x : p.results()) read.push_back(x);
+  };
+  CHECK_THROWS_AS(read_all(), iq::Closed);
+  CHECK(read.size() <= 10);
+}
+
+TEST_CASE("background: the destructor does the rest, and keeps no results that nobody can read") {
+  const auto run = [](int entries) {
+    iq::Steps p{iq::funcstep([](int) { return std::string(1'000, 'x'); }, {.capacity = 1'000})};
+    p.put_iterable(iota(0, entries));
+    for ([[maybe_unused]] const std::string& text : p.results()) break;
+  };
+  const auto most_kib = [] {
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    return used.ru_maxrss;
+  };
+  auto child = iqtest::spawn([&] {  // whose most is its own
+    run(1'000);
+    const long before = most_kib();
+    run(60'000);
+    iqtest::require(most_kib() - before < 20'000, "no results are kept");
+  });
+  CHECK(child.wait().ok());
+}
+
 TEST_CASE("background: stop() interrupts what may be endless, and drains what is on its way") {
   auto pulled = iqtest::shared_counter();
   iq::Steps p{iq::funcstep(same, 2)};
@@ -120,6 +168,29 @@ TEST_CASE("background: stop() does not wait for a range that does not come back"
   CHECK(p.ok());
   CHECK(*done == 200);
   CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: stop() does not wait for a range that waits in a stream, nor for its lock") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  std::FILE* stream = ::fdopen(ends[0], "r");
+  auto blocked = iqtest::shared_counter();
+  iq::Steps p{iq::funcstep([](int) {})};
+  p.put_iterable(iota(0) | std::views::transform([&](int x) {
+                   char line[16];
+                   if (x == 100) ++*blocked;
+                   if (x == 100 && std::fgets(line, sizeof line, stream) == nullptr) return -1;
+                   return x;
+                 }));
+  p.start();
+  CHECK(iqtest::wait_until([&] { return *blocked == 1; }));
+  const auto begun = Clock::now();
+  p.stop();
+  CHECK(Clock::now() - begun < std::chrono::seconds(3));
+  CHECK(p.count() == 100);
+  CHECK(iqtest::reap_orphans());
+  std::fclose(stream);
+  ::close(ends[1]);
 }
 
 TEST_CASE("background: an input queue: until its producers close, or until stop()") {
@@ -210,6 +281,42 @@ TEST_CASE("background: exit() waits for a table that is no daemon, and not for o
     CHECK(*done < 300);
   }
   CHECK(iqtest::reap_orphans());
+}
+
+TEST_CASE("background: a forked child that leaves the scope leaves its parent's table alone") {
+  struct Closing {
+    iqtest::SharedCounter* closed;
+    void step_shutdown() const { ++**closed; }
+    int process(int x) const { return x; }
+  };
+  for (const iq::RunIn run_in : {iq::RunIn::processes, iq::inline_mode}) {
+    CAPTURE(static_cast<int>(run_in));
+    auto closed = iqtest::shared_counter();
+    std::optional<decltype(iq::Steps{iq::step(Closing{&closed})})> p;
+    p.emplace(iq::StepsOptions{.run_in = run_in}, iq::step(Closing{&closed}));
+    p->put(1);
+    {
+      const auto running = p->in_background();
+      const int pid = ::fork();
+      if (pid == 0) {
+        try {
+          using Running = std::remove_const_t<decltype(running)>;
+          running.~Running();
+          p.reset();
+        } catch (...) {
+          ::_exit(1);
+        }
+        ::_exit(0);
+      }
+      int status = 0;
+      CHECK(::waitpid(pid, &status, 0) == pid);
+      CHECK(status == 0);
+      CHECK(*closed == 0);
+    }
+    CHECK(p->count() == 1);
+    CHECK(p->ok());
+    CHECK(*closed == 1);
+  }
 }
 
 TEST_CASE("background: a child that the program forks itself leaves its parent's table alone") {

@@ -189,6 +189,24 @@ TEST_CASE("feeding: queues are given before the start, and ranges to threads, wh
   CHECK(sorted_results(p) == std::vector{7});
 }
 
+TEST_CASE("feeding: the queue object may go once the table is started, wherever that runs") {
+  for (const iq::RunIn run_in : {iq::RunIn::processes, iq::threads, iq::inline_mode}) {
+    for (int round = 0; round < 30; ++round) {
+      CAPTURE(static_cast<int>(run_in));
+      iq::Steps p{iq::StepsOptions{.run_in = run_in}, iq::funcstep(same)};
+      {
+        iq::IterableQueue<int> queue;
+        auto into = queue.get_producer();
+        p.take_from(queue);
+        p.start();
+        into.put(round);
+      }
+      p.wait();
+      CHECK(p.count() == 1);
+    }
+  }
+}
+
 TEST_CASE("feeding: an endless range keeps no other way in waiting") {
   iq::Steps p{iq::funcstep(same, 2)};
   p.put_iterable(iota(1'000'000));

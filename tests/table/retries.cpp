@@ -26,6 +26,28 @@ std::vector<int> sorted_results(Table& table) {
 
 }  // namespace
 
+TEST_CASE("retries: count() only grows, also while entries are dropped") {
+  iq::Steps p{iq::funcstep(
+      [](int x) {
+        if (x >= 10) throw std::runtime_error("dropped");
+      },
+      {.on_error = iq::ignore})};
+  p.put_iterable(iota(0, 5'000));
+  p.start();
+  p.finish();
+  std::uint64_t last = 0;
+  bool grows = true;
+  while (p.alive()) {
+    const std::uint64_t now = p.count();
+    grows = grows && last <= now && now <= 10;
+    last = now;
+  }
+  p.wait();
+  CHECK(grows);
+  CHECK(p.count() == 10);
+  CHECK(p.dropped() == 4'990);
+}
+
 TEST_CASE("retries: 1,000 entries, one of which fails for good, dropped: 999") {
   auto tries = iqtest::shared_counter();
   const auto fail_at_500 = [&](int x) {

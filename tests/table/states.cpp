@@ -136,6 +136,20 @@ TEST_CASE("states: a table that is never started costs nothing and says nothing"
   CHECK(iqtest::reap_orphans());
 }
 
+TEST_CASE("states: a start that fails is the end: later calls say so, and no result is left out") {
+  iq::Steps p{iq::StepsOptions{.capacity = std::size_t{1} << 50}, iq::funcstep(same)};
+  p.put_iterable(iota(0, 3));
+  CHECK_THROWS_AS(p.start(), iq::Error);
+  CHECK_FALSE(p.ok());
+  CHECK_FALSE(p.alive());
+  CHECK(refusal_of([&] { p.run(); }).find("after the end") != std::string::npos);
+  const auto read_all = [&] {
+    for ([[maybe_unused]] const int x : p.results()) {
+    }
+  };
+  CHECK_THROWS_AS(read_all(), iq::Error);
+}
+
 TEST_CASE("states: options that make no sense are refused where the table is made") {
   using Table = decltype(iq::Steps{iq::funcstep(same)});
   CHECK_THROWS_AS(Table(iq::funcstep(same, 0)), std::invalid_argument);
@@ -143,6 +157,8 @@ TEST_CASE("states: options that make no sense are refused where the table is mad
   CHECK_THROWS_AS(Table(iq::funcstep(same, {.restarts = -1})), std::invalid_argument);
   CHECK_THROWS_AS(Table(iq::funcstep(same, {.max_deliveries = 15})), std::invalid_argument);
   CHECK_THROWS_AS(Table(iq::funcstep(same, {.restarts = 1, .stateful = true})),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(Table(iq::funcstep(same, {.idle_after = std::chrono::nanoseconds(0)})),
                   std::invalid_argument);
   CHECK_THROWS_AS(Table(iq::funcstep(same, {.timeout = std::chrono::seconds(-1)})),
                   std::invalid_argument);

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "iq/detail/api.hpp"
@@ -24,20 +25,31 @@ namespace iq::detail {
 
 /// What a worker tells on the board: written by it alone, read when it has failed.
 struct alignas(64) WorkerLine {
-  std::atomic<std::uint64_t> item{0};         ///< the number of the item it is at, + 1; 0: of none
-  std::atomic<std::uint64_t> done{0};         ///< items that it has finished
-  std::atomic<std::uint64_t> dropped{0};      ///< items given up when their tries were used up
-  std::atomic<std::uint64_t> retried{0};      ///< exceptions that were forgiven
-  std::atomic<std::uint64_t> gaps{0};         ///< numbers without an item that have come
-  std::atomic<std::uint32_t> is_unwanted{0};  ///< who reads its results has left in order
+  std::atomic<std::uint64_t> item{0};     ///< the number of the item it is at, + 1; 0: of none
+  std::atomic<std::uint64_t> done{0};     ///< items that it has finished, but for the dropped ones
+  std::atomic<std::uint64_t> dropped{0};  ///< items given up when their tries were used up
+  std::atomic<std::uint64_t> retried{0};  ///< exceptions that were forgiven
+  std::atomic<std::uint64_t> gaps{0};     ///< numbers without an item that have come
+  std::atomic<std::uint32_t> is_unwanted{0};    ///< who reads its results has left in order
   std::atomic<std::uint32_t> is_partly_out{0};  ///< of the item that it is at
   std::atomic<std::uint32_t> is_cut{0};         ///< its source did not end, and it left in order
   std::atomic<std::uint32_t> starts{0};         ///< workers that have begun here
   std::atomic<std::int32_t> thread{0};  ///< the kernel's number of who works here; 0: nobody
   std::atomic<std::int64_t> cpu_ns{0};  ///< used by those who have left
 
-  void begin(std::uint64_t number) noexcept { item.store(number + 1, std::memory_order_relaxed); }
-  void finish() noexcept { count(done); }
+  bool is_dropped = false;  ///< the item that it is at; nobody else asks
+
+  void begin(std::uint64_t number) noexcept {
+    item.store(number + 1, std::memory_order_relaxed);
+    is_dropped = false;
+  }
+  void drop() noexcept {
+    count(dropped);
+    is_dropped = true;
+  }
+  void finish() noexcept {
+    if (!std::exchange(is_dropped, false)) count(done);
+  }
   void count(std::atomic<std::uint64_t>& word) noexcept {
     word.store(word.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }

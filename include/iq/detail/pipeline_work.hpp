@@ -105,7 +105,7 @@ class ItemWork {
   template <class Put>
   void handle(const In& item, const std::exception_ptr& error, WorkerLine& line, Put& put) const {
     if (on_error_.raises()) std::rethrow_exception(error);
-    if (on_error_.drops()) line.count(line.dropped);
+    if (on_error_.drops()) line.drop();
     Output<Out> output(put);
     on_error_.handler()(item, error, output);
   }
@@ -129,7 +129,7 @@ class EachWork {
         retries_, line, [&] { static_cast<void>(function(item)); },
         [&](const std::exception_ptr& error) {
           if (on_error_.raises()) std::rethrow_exception(error);
-          if (on_error_.drops()) line.count(line.dropped);
+          if (on_error_.drops()) line.drop();
           on_error_.handler()(item, error);
         });
   }

@@ -22,6 +22,9 @@ enum class StepsState : unsigned char {
   told,       ///< somebody was told how it ended
 };
 
+/// What becomes of results that nobody has read yet.
+enum class Leftover : unsigned char { kept, dropped };
+
 class IQ_API StepsBase : protected PipelineBase {
  public:
   StepsBase(const StepsBase&) = delete;
@@ -34,6 +37,8 @@ class IQ_API StepsBase : protected PipelineBase {
  public:
   bool is_described() const noexcept { return state_ == StepsState::described; }
   bool is_running() const noexcept { return state_ == StepsState::running; }
+  /// Not in a child that the program forked.
+  bool is_in_own_process() const noexcept;
   bool is_finished() const noexcept { return is_finished_; }
   bool is_here() const noexcept { return run_in_ == RunIn::caller; }
   bool in_processes() const noexcept { return run_in_ == RunIn::processes; }
@@ -50,8 +55,23 @@ class IQ_API StepsBase : protected PipelineBase {
   void note_finished() noexcept { is_finished_ = true; }
   /// It runs from now on. One that is no daemon is waited for when the program exits.
   void note_running();
+  /// These are its steps.
+  void note_nodes() { nodes_ = plan_.nodes; }
   /// Its start failed, or its end was told: `ok` when it ended in order.
   void note_told(bool ok) noexcept;
+
+  /// Somebody is in a call that starts the table, waits for it, or is one of its steps. Who calls
+  /// exit() there leaves it as it is: it cannot be waited for.
+  class InCall {
+   public:
+    explicit InCall(StepsBase& steps) noexcept : steps_(steps) { ++steps_.calls_; }
+    InCall(const InCall&) = delete;
+    InCall& operator=(const InCall&) = delete;
+    ~InCall() { --steps_.calls_; }
+
+   private:
+    StepsBase& steps_;
+  };
 
   /// Ends it when its owner does: in order, or at once. Errors go to stderr: nobody else listens.
   void leave() noexcept;
@@ -66,14 +86,17 @@ class IQ_API StepsBase : protected PipelineBase {
 
  private:
   friend class ExitGate;
-  /// Ends it in order and waits for that, with whatever results there are.
-  virtual void end_in_order() = 0;
+  /// Ends it in order and waits for that.
+  virtual void end_in_order(Leftover results) = 0;
+  /// It was ended before its time: whoever still reads results is told.
+  virtual void note_cut_short() noexcept = 0;
 
   StepsState state_ = StepsState::described;
   RunIn run_in_;
   bool daemon_;
   bool is_finished_ = false;
   bool is_ok_ = true;
+  std::atomic<int> calls_{0};  // that are under way
   std::uint64_t generation_;
   int uncaught_;
   std::vector<std::shared_ptr<PipeNode>> nodes_;  // once it runs: for what they count

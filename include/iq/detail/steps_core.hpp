@@ -79,7 +79,7 @@ class StepsCore final : public StepsBase {
     require_described("run");
     finish();
     launch();
-    finish_all();
+    finish_all(Leftover::kept);
   }
   void start() {
     require_described("start");
@@ -88,11 +88,11 @@ class StepsCore final : public StepsBase {
   void wait() {
     require_running("wait");
     finish();
-    finish_all();
+    finish_all(Leftover::kept);
   }
   void stop() {
     require_running("stop");
-    end_in_order();
+    end_in_order(Leftover::kept);
   }
   void begin_results() {
     require_here("results");
@@ -111,7 +111,7 @@ class StepsCore final : public StepsBase {
     }
   }
   std::uint64_t count() const {
-    return count_of(rows_, &WorkerLine::done) - count_of(rows_, &WorkerLine::dropped);
+    return count_of(rows_, &WorkerLine::done);
   }
 
  private:
@@ -127,9 +127,16 @@ class StepsCore final : public StepsBase {
       if (failure_) std::rethrow_exception(failure_);
       return;
     }
+    const InCall inside(*this);
+    take_next(result);
+  }
+  // The next result. False when it has ended, which is told here.
+  bool take_next(std::optional<Result>& result) {
     try {
-      if (reader_->next(result)) return;
-      result.reset();
+      if constexpr (kHasResults) {
+        if (reader_->next(result)) return true;
+        result.reset();
+      }
       finish_run();
     } catch (...) {
       note_failed();
@@ -137,17 +144,14 @@ class StepsCore final : public StepsBase {
     }
     end_feeders();
     note_told(true);
+    return false;
   }
 
   void launch() {
-    StepInputs<In> inputs = std::move(inputs_);
-    if (!is_finished() && !is_here()) inputs.push_back(open_feed());
-    if (inputs.empty() || !kept_->is_empty() || is_here()) inputs.push_back(kept_);
-    input_ = std::make_shared<InputNode<In>>(std::move(inputs), capacity_);
-    plan_.nodes.insert(plan_.nodes.begin(), input_);
-    plan_.ends_when_lost = true;
+    const InCall inside(*this);
     try {
       note_running();
+      add_input_node();
       begin_run();
     } catch (...) {
       feed_.reset();
@@ -157,6 +161,15 @@ class StepsCore final : public StepsBase {
     if (in_processes()) kept_->clear();  // the workers have it now
   }
 
+  void add_input_node() {
+    StepInputs<In> inputs = std::move(inputs_);
+    if (!is_finished() && !is_here()) inputs.push_back(open_feed());
+    if (inputs.empty() || !kept_->is_empty() || is_here()) inputs.push_back(kept_);
+    input_ = std::make_shared<InputNode<In>>(std::move(inputs), capacity_);
+    plan_.nodes.insert(plan_.nodes.begin(), input_);
+    plan_.ends_when_lost = true;
+    note_nodes();
+  }
   void begin_run() {
     if constexpr (kHasResults) {
       auto here = std::make_shared<InlineResults<Out>>();
@@ -181,6 +194,7 @@ class StepsCore final : public StepsBase {
   }
   // The steps may be waiting for somebody to take their results: between short waits we do.
   void feed(const In& entry) {
+    const InCall inside(*this);
     for (std::chrono::milliseconds patience{1};; patience = std::min(2 * patience, kLookAround)) {
       take_in();
       Status status = Status::closed;
@@ -200,19 +214,12 @@ class StepsCore final : public StepsBase {
     if (run_) run_->end_sources();
     if (input_) input_->end_inline();
   }
-  void finish_all() {
-    try {
-      if constexpr (kHasResults) {
-        std::optional<Result> result;
-        while (reader_->next(result)) results_.push_back(*std::move(result));
-      }
-      finish_run();
-    } catch (...) {
-      note_failed();
-      throw;
+  void finish_all(Leftover results) {
+    const InCall inside(*this);
+    std::optional<Result> result;
+    while (take_next(result)) {
+      if (results == Leftover::kept) results_.push_back(*std::move(result));
     }
-    end_feeders();
-    note_told(true);
   }
   void note_failed() noexcept {
     failure_ = std::current_exception();
@@ -227,9 +234,16 @@ class StepsCore final : public StepsBase {
     } catch (const Error&) {
     }
   }
-  void end_in_order() override {
+  void end_in_order(Leftover results) override {
     end_sources();
-    finish_all();
+    finish_all(results);
+  }
+  void note_cut_short() noexcept override {
+    try {
+      throw Closed("iq::Steps: it was ended before everything was done: these are not all results");
+    } catch (...) {
+      note_failed();
+    }
   }
 
   static constexpr std::chrono::milliseconds kLookAround{20};

@@ -31,8 +31,12 @@ class StepInput {
   virtual ~StepInput() = default;
   /// The next one; false at the end.
   virtual bool next(std::optional<T>& item) = 0;
-  /// A queue, whose items are handed over exactly once; null: next() has them.
-  virtual IterableQueue<T>* queue() noexcept { return nullptr; }
+  /// Of a queue: gets its end. In the caller's process that is before the start returns: behind it
+  /// the caller may destroy the queue object.
+  virtual void attach(bool /*in_worker*/) {}
+  /// That end, for items that are handed over exactly once; null: there is no queue.
+  virtual Consumer<T>* consumer() noexcept { return nullptr; }
+  virtual bool is_queue() const noexcept { return false; }
   /// Whether it is read to its end although stop() was called.
   virtual bool is_promised() const noexcept = 0;
   /// How many there are, where that is known before they are read.
@@ -95,11 +99,18 @@ class QueueInput final : public StepInput<T> {
   QueueInput(IterableQueue<T>& queue, bool is_promised)
       : queue_(&queue), is_promised_(is_promised) {}
   bool next(std::optional<T>& item) override {
-    if (!in_) in_.emplace(queue_->get_consumer());
     item = in_->get();
     return item.has_value();
   }
-  IterableQueue<T>* queue() noexcept override { return queue_; }
+  // In a worker nothing but the end is kept: a queue object there would keep the queue from
+  // counting as closed.
+  void attach(bool in_worker) override {
+    if (in_worker) queue_->adopt();
+    in_.emplace(queue_->get_consumer());
+    if (in_worker) const IterableQueue<T> left(std::move(*queue_));
+  }
+  Consumer<T>* consumer() noexcept override { return in_ ? &*in_ : nullptr; }
+  bool is_queue() const noexcept override { return true; }
   bool is_promised() const noexcept override { return is_promised_; }
 
  private:
@@ -208,11 +219,13 @@ class InputNode final : public PipeNode {
       const std::optional<std::uint64_t> more = input->length();
       traits.length = more && traits.length ? std::optional(*traits.length + *more) : std::nullopt;
     }
+    if (place.launcher->in_threads()) attach_all();
     place.out->is_numbered ? launch_as<true>(place) : launch_as<false>(place);
   }
 
   std::unique_ptr<InlineSource> make_inline_source(const InlineStage& stage,
                                                    const InlineNext& next) override {
+    attach_all();
     return std::make_unique<InlineInputs<T>>(stage, next, inputs_, enough_here_);
   }
   void end_inline() noexcept { enough_here_.store(1); }
@@ -220,12 +233,16 @@ class InputNode final : public PipeNode {
  private:
   static constexpr std::int64_t kLookAroundNs = 50'000'000;
 
+  void attach_all() {
+    for (const auto& input : inputs_) input->attach(/*in_worker=*/false);
+  }
+
   template <bool kOut>
   void launch_as(const StagePlace& place) {
     using WireOut = Wire<T, kOut>;
     const auto body = [this, place](Producer<WireOut>& out, int worker) {
       StepInput<T>& input = *inputs_[static_cast<std::size_t>(worker)];
-      if (input.queue() != nullptr)
+      if (input.is_queue())
         relay_queue(place, input, out, worker);
       else
         read(place, input, out, worker);
@@ -258,7 +275,8 @@ class InputNode final : public PipeNode {
   static void relay_queue(const StagePlace& place, StepInput<T>& input, Producer<WireOut>& out,
                           int worker) {
     WorkerLine& line = place.lines[worker];
-    Consumer<T> in = consumer_of(*input.queue(), place.launcher->in_threads());
+    if (!place.launcher->in_threads()) input.attach(/*in_worker=*/true);
+    Consumer<T> in = std::move(*input.consumer());
     std::uint64_t number = 0;
     const auto next = [&](HandOverCore& link) {
       Status status = Status::timeout;
@@ -285,16 +303,6 @@ class InputNode final : public PipeNode {
     } catch (const Closed&) {       // a signal asked for the end: the item stays in its queue
     } catch (const NoConsumers&) {  // all who read have left in order
     }
-  }
-
-  // Registered by the worker alone: a queue object that the conductor kept would keep the queue
-  // from counting as closed.
-  static Consumer<T> consumer_of(IterableQueue<T>& queue, bool in_threads) {
-    if (in_threads) return queue.get_consumer();
-    queue.adopt();
-    Consumer<T> in = queue.get_consumer();
-    const IterableQueue<T> left(std::move(queue));
-    return in;
   }
 
   StepInputs<T> inputs_;
