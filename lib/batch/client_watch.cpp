@@ -46,11 +46,14 @@ std::exception_ptr error_of(const CallEnd& end, const LocalFunction& of) {
 
 }  // namespace
 
+// Never waits for room: who forms batches would wait for a caller that is stopped or computes, and
+// everybody for both. Where there is no room, nudges lie there already, and one is enough.
 void BatchClient::nudge(const InboxAddress& to) noexcept {
   const AnswerHead head{0, AnswerState::nudge, 0};
   try {
     if (!outboxes_) outboxes_ = std::make_unique<Outboxes>();
-    outboxes_->put(to, sizeof head, [&](std::byte* at) { std::memcpy(at, &head, sizeof head); });
+    const auto write = [&](std::byte* at) { std::memcpy(at, &head, sizeof head); };
+    outboxes_->put(to, sizeof head, write, kAtOnce);
   } catch (...) {  // it looks by itself after a while
   }
 }

@@ -131,6 +131,42 @@ TEST_CASE("named: two threads of one process meet in a context of that name") {
   CHECK(book->batches == 12);
 }
 
+// Whoever waits last forms batches; for a function that it does not know it asks a caller who does.
+TEST_CASE(
+    "named: a caller that blocks may be asked 600 times to form a batch, and holds up nobody") {
+  const std::string known = iqtest::temp_name("known");
+  const std::string unknown = iqtest::temp_name("unknown");
+  Books book;
+  iqtest::Gate joined;
+  iqtest::Gate blocks;
+  iqtest::Gate done;
+  Strangers strangers;
+  strangers.start(2, [&](int id) {
+    iq::batched<int(int)> f{iq::open_only, id == 0 ? known : unknown};
+    const iq::BatchContext context("import");
+    if (id == 0) {
+      joined.post();
+      blocks.wait();
+      for (int i = 0; i < 600; ++i) iqtest::require(f(i) == i + 1, "its own");
+      done.post();
+    } else {
+      joined.wait();
+      const iq::Future<int> pending = f.async(1);
+      {
+        const iq::may_block elsewhere;
+        blocks.post();
+        done.wait();
+      }
+      iqtest::require(pending.get() == 2, "once it does not block any more");
+    }
+  });
+  iq::batched<int(int)> first{iq::create_only, known, noting(book)};
+  iq::batched<int(int)> second{iq::create_only, unknown, noting(book)};
+  strangers.made.set();
+  CHECK(strangers.all_ok());
+  CHECK(book->calls == 601);
+}
+
 TEST_CASE("named: another type is refused with both") {
   const std::string name = iqtest::temp_name("load");
   Books book;
