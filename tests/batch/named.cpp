@@ -201,6 +201,33 @@ TEST_CASE(
   CHECK_THROWS_AS((iq::batched<int(int)>{iq::open_only, name}), iq::NotFound);
 }
 
+TEST_CASE("named: errors of names advise what can be done with functions, not with queues") {
+  const std::string name = iqtest::temp_name("load");
+  const auto text_of = [](auto&& make) -> std::string {
+    try {
+      make();
+    } catch (const iq::Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const auto open = [&] { iq::batched<int(int)>{iq::open_only, name}; };
+  const std::string absent = text_of(open);
+  CHECK(absent.find("batched function \"" + name + "\"") != std::string::npos);
+  CHECK(absent.find("iq::create_only, \"" + name + "\", function") != std::string::npos);
+  CHECK(absent.find("open_or_create") == std::string::npos);
+  Books book;
+  const auto make = [&] { iq::batched<int(int)>{iq::create_only, name, noting(book)}; };
+  {
+    const iq::IterableQueue<int> queue{iq::create_only, name};
+    CHECK(text_of(make).find("iq::open_only; if its program was killed, iq rm " + name) !=
+          std::string::npos);
+    CHECK(text_of(make).find("open_or_create") == std::string::npos);
+    CHECK(text_of(open).find("which no function serves. iq stat " + name) != std::string::npos);
+  }
+  iq::remove(name);
+}
+
 TEST_CASE("named: a queue that nobody serves is told, not waited for") {
   const std::string name = iqtest::temp_name("load");
   iq::IterableQueue<iq::Bytes> queue{iq::create_only, name};
