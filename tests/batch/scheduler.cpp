@@ -2,8 +2,11 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <fstream>
 #include <memory>
 #include <numeric>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -23,6 +26,20 @@ namespace {
 int depth_of(int n) {
   volatile char room[512] = {};
   return n == 0 ? room[0] : 1 + depth_of(n - 1);
+}
+
+/// How many mappings of this process are as large as a task's stack.
+std::size_t stacks_mapped() {
+  std::ifstream maps("/proc/self/maps");
+  std::size_t stacks = 0;
+  for (std::string line; std::getline(maps, line);) {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    char dash = 0;
+    std::istringstream(line) >> std::hex >> from >> dash >> to;
+    stacks += to - from == std::uint64_t{256} << 10;
+  }
+  return stacks;
 }
 
 }  // namespace
@@ -174,6 +191,17 @@ TEST_CASE("tasks: 10,000 at a time, in one batch") {
   CHECK(results == items);
   CHECK(counted.calls->load() == 10'000);
   CHECK(counted.batches->load() == 1);
+}
+
+TEST_CASE("tasks: after a thousand at a time, few of their stacks are kept, and they do again") {
+  for (int round = 0; round < 3; ++round) {
+    iq::Future<std::size_t> last;
+    std::vector<iq::Future<std::size_t>> waiting;
+    for (int i = 0; i < 1'000; ++i) waiting.push_back(iq::spawn([&last] { return last.get(); }));
+    last = iq::spawn(stacks_mapped);
+    CHECK(iq::pget(waiting).front() >= 1'000);
+    CHECK(stacks_mapped() <= 100);
+  }
 }
 
 TEST_CASE("tasks: exceptions in flight stay with their task") {
