@@ -20,9 +20,10 @@ namespace {
 
 constexpr std::string_view kUsage =
     R"(usage: bench [--quick] [--json FILE] [--plot FILE.png|svg] [--measures] [--pairs N]
-             [--slice-ms N] [FILTER ...]
+             [--slice-ms N] [--capacity N] [FILTER ...]
 A FILTER is beginnings of names with commas between, e.g. `vyukov,moody 8B 1P1C,2P2C single`: a row
 is run when each of them fits its peer, mode, size or shape. Without any, --quick leaves out rows.
+--capacity gives our lanes N items instead of their default.
 --plot draws them by gnuplot; what it draws is left in --json's FILE, or beside it.
 --measures runs what is neither throughput nor round trip: ends after kills, attaching, memory ...
 )";
@@ -67,6 +68,8 @@ Arguments parse(const std::vector<std::string>& words) {
       arguments.plan.pairs = number(word, value());
     } else if (word == "--slice-ms") {
       arguments.plan.slice_ns = number(word, value()) * std::int64_t{1'000'000};
+    } else if (word == "--capacity") {
+      arguments.plan.capacity = static_cast<std::size_t>(number(word, value()));
     } else if (word.starts_with("-")) {
       throw std::invalid_argument("there is no option " + word);
     } else {
@@ -82,7 +85,9 @@ template <class Result>
 int conclude(const Arguments& arguments, const std::vector<Result>& results) {
   if (!arguments.json.empty()) bench::write_json(arguments.json, results);
   if (results.empty()) {
-    fmt::print(stderr, "bench: nothing fits these filters\n");
+    fmt::print(stderr,
+               "bench: nothing fits these filters. A row has to fit each word, "
+               "alternatives have commas between: vyukov,iq 4K copy\n");
     return 1;
   }
   const auto failed =

@@ -146,7 +146,8 @@ std::vector<Row> run_plan(const Entries& entries, const Plan& plan) {
   for (const Entry& entry : entries) sizes.insert(entry.bytes);
   std::vector<Row> all;
   for (const std::size_t bytes : sizes) {
-    for (const Shape shape : kShapes) {
+    for (Shape shape : kShapes) {
+      shape.capacity = plan.capacity;
       std::vector<Row> rows = run_cell(entries, bytes, shape, plan);
       print_rows(rows);
       std::ranges::move(rows, std::back_inserter(all));

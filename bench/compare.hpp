@@ -13,7 +13,8 @@ namespace bench {
 struct Plan {
   int pairs = 7;
   std::int64_t slice_ns = 150'000'000;
-  bool quick = false;  ///< without filters: two shapes, and some sizes
+  bool quick = false;        ///< without filters: two shapes, and some sizes
+  std::size_t capacity = 0;  ///< of ours, in items; 0: its default
   std::vector<std::string> filters;
 };
 

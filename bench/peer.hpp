@@ -19,6 +19,7 @@ namespace bench {
 struct Shape {
   int producers = 1;
   int consumers = 1;
+  std::size_t capacity = 0;  ///< items per lane of ours; 0: its default. Peers have their own
 };
 
 inline constexpr std::size_t kBulk = 32;       ///< items per call in bulk

@@ -20,7 +20,7 @@ class Iq {
   static constexpr Parties kParties = Parties::processes;
   static constexpr std::size_t kBatch = kWay == Way::bulk ? kBulk : 1;
 
-  explicit Iq(Shape) : queue_(iq::create_only, name_) {}
+  explicit Iq(Shape shape) : queue_(iq::create_only, name_, {.capacity = shape.capacity}) {}
   ~Iq() { attached(); }
 
   // By now everybody is in: the name is of no use, and nobody else will produce.

@@ -17,7 +17,7 @@ class IqBytes {
   static constexpr Parties kParties = Parties::processes;
   static constexpr std::size_t kBatch = 1;
 
-  explicit IqBytes(Shape) : queue_(iq::create_only, name_) {}
+  explicit IqBytes(Shape shape) : queue_(iq::create_only, name_, {.capacity = shape.capacity}) {}
   ~IqBytes() { attached(); }
 
   void attached() {

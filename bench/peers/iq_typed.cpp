@@ -87,7 +87,7 @@ class IqTyped {
   static constexpr Parties kParties = Parties::processes;
   static constexpr std::size_t kBatch = 1;
 
-  explicit IqTyped(Shape) : queue_(iq::create_only, name_) {}
+  explicit IqTyped(Shape shape) : queue_(iq::create_only, name_, {.capacity = shape.capacity}) {}
   ~IqTyped() { attached(); }
 
   void attached() {

@@ -103,14 +103,14 @@ void add_vyukov(Entries& entries) {
 
 }  // namespace
 
-// It is fast in one size or another: several, the last of 4 MiB.
+// It is fast in one size or another: several, of 4 MiB among them.
 void add_vyukov(Entries& entries) {
   for_each(SmallSizes{}, [&]<std::size_t kBytes>() {
     add_vyukov<kBytes, 256, 1'024, 4'096, std::bit_ceil(slots_for(kBytes))>(entries);
   });
   for_each(LargeSizes{}, [&]<std::size_t kBytes>() {
     constexpr std::size_t kMost = slots_for(kBytes);
-    if constexpr (kMost > 16) add_vyukov<kBytes, 4, 16, kMost>(entries);
+    if constexpr (kMost > 16) add_vyukov<kBytes, 16, kMost / 2, kMost, kMost * 2>(entries);
     if constexpr (kMost <= 16) add_vyukov<kBytes, kMost, 8>(entries);
   });
   add_spinning<Vyukov<kTripBytes, 256>>(entries, "vyukov-256");

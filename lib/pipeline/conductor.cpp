@@ -32,9 +32,9 @@ Conductor::Conductor(Wiring& wiring, const PipelineBoard& board, const PipelineO
                      SignalWatch* signals)
     : wiring_(wiring),
       board_(board),
-      signals_(signals),
       options_(options),
-      in_threads_(options.run_in == RunIn::threads) {}
+      in_threads_(options.run_in == RunIn::threads),
+      signals_(signals, in_threads_) {}
 
 void Conductor::run() {
   try {
@@ -52,8 +52,7 @@ void Conductor::run() {
   }
   board_.head().started.store(1);
   futex_wake(board_.head().started, 1);
-  const int signal_fd = signals_ != nullptr ? signals_->fd() : -1;
-  while (crew_ && !crew_->wait(now_ns() + kLookAroundNs, signal_fd)) look_after();
+  while (crew_ && !crew_->wait(now_ns() + kLookAroundNs, signals_.fd())) look_after();
   judge();
   if (observer_) observer_->finish();
   leave_queues();
@@ -122,18 +121,16 @@ bool Conductor::has_failed() {
     return outcome.end == WorkerEnd::exited &&
            board_.line(line + static_cast<std::size_t>(outcome.worker)).is_cut.load() != 0;
   });
-  if (failure_ && seen_.all() != 0 && failure_->outcome.is_consequence) failure_.reset();
+  if (failure_ && signals_.seen().all() != 0 && failure_->outcome.is_consequence) failure_.reset();
   return failure_.has_value();
 }
 
 void Conductor::heed_signals() {
-  if (signals_ == nullptr) return;
-  const unsigned before = seen_.all();
-  const SignalsSeen now = signals_->take();
-  seen_.interrupts += now.interrupts;
-  seen_.terminations += now.terminations;
-  if (before == 0 && seen_.all() >= 1) drain_queues();
-  if (before <= 1 && seen_.all() >= 2) {
+  const unsigned before = signals_.seen().all();
+  signals_.look();
+  const unsigned seen = signals_.seen().all();
+  if (before == 0 && seen >= 1) drain_queues();
+  if (before <= 1 && seen >= 2) {
     begin_end();
     crew_->end_now();
   }
@@ -196,10 +193,13 @@ void Conductor::drain_queues() {
 }
 
 void Conductor::judge() {
+  // Workers that a signal to all has killed may have ended before the caller's word was heard.
+  signals_.look();
+  signals_.look();
   find_cause();
   EndRecord& record = board_.head().record;
-  if (seen_.all() != 0) {
-    copy_text(interrupted_text(seen_.all(), seen_.interrupts != 0, cause_text()), record.text);
+  if (const SignalsSeen& seen = signals_.seen(); seen.all() != 0) {
+    copy_text(interrupted_text(seen.all(), seen.interrupts != 0, cause_text()), record.text);
     publish(EndKind::interrupted);
   } else if (is_cancelled_) {
     copy_text("a pipeline was ended before its results were all read", record.text);

@@ -9,10 +9,10 @@
 
 #include "base/clock.hpp"
 #include "pipeline/board.hpp"
+#include "pipeline/conductor_signals.hpp"
 #include "pipeline/observer.hpp"
 #include "pipeline/stage_crew.hpp"
 #include "pipeline/wiring.hpp"
-#include "sys/signal_watch.hpp"
 
 namespace iq::detail {
 
@@ -48,12 +48,11 @@ class Conductor {
 
   Wiring& wiring_;
   const PipelineBoard& board_;
-  SignalWatch* signals_;
   const PipelineOptions& options_;
   bool in_threads_;
   std::optional<Observer> observer_;
   std::unique_ptr<StageCrew> crew_;
-  SignalsSeen seen_;
+  ConductorSignals signals_;
   std::optional<StageFailure> failure_;
   std::string start_error_type_;
   std::string start_error_;

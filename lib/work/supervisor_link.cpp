@@ -17,14 +17,32 @@
 
 #include "base/events.hpp"
 #include "sys/signal_watch.hpp"
-#include "work/supervisor.hpp"
 #include "sys/system_error.hpp"
+#include "work/supervisor.hpp"
 
 namespace iq::detail {
 namespace {
 
 constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
 constexpr std::int64_t kNoPidfdPollNs = 100 * kNanosecondsPerMs;
+
+/// What the user can do about the lack of which a fork was refused.
+std::string way_out(int error) {
+  if (error == ENOMEM) return "there is not enough memory: fork fewer, or from a smaller process";
+  if (error == ENFILE) return "the system may not open more files (sysctl fs.file-max): raise that";
+  const bool lacks_files = error == EMFILE;
+  rlimit limit{};
+  ::getrlimit(lacks_files ? RLIMIT_NOFILE : RLIMIT_NPROC, &limit);
+  const std::string allowed =
+      limit.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(limit.rlim_cur);
+  return lacks_files
+             ? fmt::format("the limit of open files (ulimit -n) is {}: raise it, or close some",
+                           allowed)
+             : fmt::format(
+                   "the limit of processes (ulimit -u) is {}: raise it, or that of the "
+                   "control group, or fork fewer",
+                   allowed);
+}
 
 /// One wait for any of the links or `other`, at most until the deadline; then listens to all. True
 /// when it was `other`.
@@ -153,16 +171,10 @@ void SupervisorLink::throw_refused(const StopGrace& grace) {
     return w.outcome.end != WorkerEnd::never_started;
   });
   if (!ended_) stop_links({this}, grace);
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NPROC, &limit);
-  const std::string allowed =
-      limit.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(limit.rlim_cur);
   throw SystemError(
-      fmt::format("cannot fork {} worker{} ({}): {}. {} had been started and {} stopped again; the "
-                  "limit of processes (ulimit -u) is {}: raise it, or that of the control group, "
-                  "or fork fewer",
+      fmt::format("cannot fork {} worker{} ({}): {}. {} had been started and {} stopped again; {}",
                   workers_.size(), workers_.size() == 1 ? "" : "s", role_, errno_text(fork_error_),
-                  started, started == 1 ? "was" : "were", allowed),
+                  started, started == 1 ? "was" : "were", way_out(fork_error_)),
       fork_error_);
 }
 

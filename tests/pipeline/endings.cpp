@@ -15,6 +15,7 @@
 #include "iq/iq.hpp"
 #include "support/leaks.hpp"
 #include "support/process.hpp"
+#include "support/tree.hpp"
 
 namespace {
 
@@ -172,6 +173,48 @@ TEST_CASE("signals: one that a terminal sends to all is a request to this proces
   CHECK(child.wait().ok());
   CHECK((*figures)[0] > 100);
   CHECK((*figures)[1] == 1);
+}
+
+TEST_CASE("signals: a TERM to all processes, as a service manager sends it, is Interrupted, too") {
+  iqtest::Shared<std::array<std::atomic<int>, 2>> figures;  // read, whether it was Interrupted
+  auto child = iqtest::spawn([&figures] {
+    iqtest::require(::setpgid(0, 0) == 0, "a process group of its own");
+    auto results = iq::pipeline().from(iota(0)).map(twice, {.workers = 3, .ordered = true});
+    try {
+      for (const int x : results) {
+        iqtest::require(x == 2 * (*figures)[0]++, "in order, without a hole");
+        if (x == 200) ::kill(0, SIGTERM);
+      }
+    } catch (const iq::Interrupted& told) {
+      const std::string text = told.what();
+      (*figures)[1] = text.find("by a signal (SIGTERM)") != std::string::npos ? 1 : 2;
+    }
+    iqtest::require(iqtest::reap_orphans(), "nobody is left");
+  });
+  CHECK(child.wait().ok());
+  CHECK((*figures)[0] > 100);
+  CHECK((*figures)[1] == 1);
+}
+
+TEST_CASE("signals: a TERM to the conductor alone is taken for one to its caller") {
+  std::string text;
+  try {
+    int read = 0;
+    for (const int x : iq::pipeline().from(iota(0)).map(twice, {.ordered = true})) {
+      CHECK(x == 2 * read++);
+      if (read != 20) continue;
+      for (const iqtest::Process& process : iqtest::descendants(::getpid())) {
+        const pid_t grandparent = iqtest::read_process(process.parent).parent;
+        if (grandparent == ::getpid()) ::kill(process.pid, SIGTERM);
+      }
+    }
+  } catch (const iq::Interrupted& told) {
+    text = told.what();
+  }
+  CAPTURE(text);
+  CHECK(
+      text.ends_with("by a signal (SIGTERM): its source was ended, and what was on its way "
+                     "came out"));
 }
 
 TEST_CASE("signals: the second kills what is stuck, whatever the reader does") {

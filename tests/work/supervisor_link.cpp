@@ -40,7 +40,8 @@ void fork_under_limit(MockQueue& queue, rlim_t limit, int count) {
   require(::setresuid(65534, 65534, 65534) == 0, "the user can be changed");
   WorkerGroup crew;
   try {
-    crew.fork(count, [](MockProducer) { ::pause(); }, queue);
+    crew.fork(
+        count, [](MockProducer) { ::pause(); }, queue);
   } catch (const iq::SystemError& error) {
     require(error.error_number() == EAGAIN, "EAGAIN");
     require(iqtest::contains(error.what(), "is " + std::to_string(limit)), error.what());
@@ -53,6 +54,25 @@ void fork_under_limit(MockQueue& queue, rlim_t limit, int count) {
 }
 
 }  // namespace
+
+TEST_CASE("fork: refused for want of descriptors, it says which limit that is") {
+  Child child = iqtest::spawn([] {
+    const rlimit files{16, 16};
+    require(::setrlimit(RLIMIT_NOFILE, &files) == 0, "the limit can be set");
+    while (::dup(2) >= 0) {
+    }
+    WorkerGroup crew;
+    try {
+      crew.fork(2, exit_with_5);
+    } catch (const iq::SystemError& error) {
+      require(error.error_number() == EMFILE, "EMFILE");
+      require(iqtest::contains(error.what(), "open files (ulimit -n) is 16"), error.what());
+      return;
+    }
+    require(false, "fork() was refused");
+  });
+  CHECK(child.wait().ok());
+}
 
 TEST_CASE("join: the program ignores SIGCHLD") {
   Child child = iqtest::spawn([] {
