@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A function that serves no batches, or types that cannot travel, are refused by one readable
-error, whatever follows, not by pages of template names. Usage: compile_errors.py ROOT COMPILER..."""
+error, whatever follows, not by pages of template names.
+Usage: compile_errors.py ROOT COMPILER..."""
 import concurrent.futures
 import os
 import pathlib
