@@ -74,6 +74,7 @@ class Outcome {
   std::exception_ptr error_;
 };
 
+/// Declared by a signature, see batched<R(Args...)>; anything else is a compile error that says so.
 template <class Signature>
 class batched {
   static_assert(!std::is_same_v<Signature, Signature>,
@@ -81,8 +82,9 @@ class batched {
                 "and the arguments of one call.");
 
  public:
+  /// There is nothing more to say.
   template <class... Any>
-  explicit batched(Any&&...) {}  // nothing more to say
+  explicit batched(Any&&...) {}
 };
 
 /// A function over a batch, called as if over one item.
@@ -158,6 +160,7 @@ class batched<R(Args...)> {
   std::shared_ptr<detail::BatchFunction> function_;
 };
 
+/// Declared by a signature, see batched_method<R(Object, Args...)>.
 template <class Signature>
 class batched_method {
   static_assert(!std::is_same_v<Signature, Signature>,
@@ -166,8 +169,9 @@ class batched_method {
                 "one call.");
 
  public:
+  /// There is nothing more to say.
   template <class... Any>
-  explicit batched_method(Any&&...) {}  // nothing more to say
+  explicit batched_method(Any&&...) {}
 };
 
 /// As batched, for a method: the first parameter is the object, and calls on different objects
