@@ -285,12 +285,20 @@ TaskFiber& TaskScheduler::fiber_for_job() {
   }
   TaskFiber& fiber = *free_fibers_.back();
   free_fibers_.pop_back();
+  fiber.is_cold = false;
   return fiber;
 }
 
-// The fiber that calls this runs on its stack still: where there are enough, another one goes.
+// The fiber that calls this runs on its stack still: where there are enough, another one goes. The
+// last ones that were kept are the first to be used, so those below them give back their pages.
 void TaskScheduler::keep(TaskFiber& fiber) noexcept {
-  if (free_fibers_.size() < kIdleStacks) return free_fibers_.push_back(&fiber);
+  if (free_fibers_.size() < kIdleStacks) {
+    free_fibers_.push_back(&fiber);
+    if (free_fibers_.size() <= kWarmStacks) return;
+    TaskFiber& below = *free_fibers_[free_fibers_.size() - 1 - kWarmStacks];
+    if (!std::exchange(below.is_cold, true)) below.fiber.drop_unused_pages();
+    return;
+  }
   const std::size_t gone = std::exchange(free_fibers_.back(), &fiber)->number;
   fibers_.back()->number = gone;
   std::swap(fibers_[gone], fibers_.back());

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstdint>
 #include <fstream>
 #include <memory>
 #include <numeric>
@@ -28,16 +27,31 @@ int depth_of(int n) {
   return n == 0 ? room[0] : 1 + depth_of(n - 1);
 }
 
-/// How many mappings of this process are as large as a task's stack.
-std::size_t stacks_mapped() {
-  std::ifstream maps("/proc/self/maps");
-  std::size_t stacks = 0;
+/// The mappings of this process that are as large as a task's stack, and the memory in them.
+struct Stacks {
+  std::size_t count = 0;
+  std::size_t kib = 0;
+};
+
+Stacks stacks_mapped() {
+  std::ifstream maps("/proc/self/smaps");
+  Stacks stacks;
+  bool is_stack = false;
   for (std::string line; std::getline(maps, line);) {
-    std::uint64_t from = 0;
-    std::uint64_t to = 0;
-    char dash = 0;
-    std::istringstream(line) >> std::hex >> from >> dash >> to;
-    stacks += to - from == std::uint64_t{256} << 10;
+    std::istringstream words(line);
+    std::string first;
+    words >> first;
+    if (const std::size_t dash = first.find('-'); dash != std::string::npos) {
+      const auto number = [](const std::string& digits) {
+        return std::stoull(digits, nullptr, 16);
+      };
+      is_stack = number(first.substr(dash + 1)) - number(first.substr(0, dash)) == 256U << 10;
+      stacks.count += is_stack;
+    } else if (is_stack && first == "Rss:") {
+      std::size_t kib = 0;
+      words >> kib;
+      stacks.kib += kib;
+    }
   }
   return stacks;
 }
@@ -193,15 +207,28 @@ TEST_CASE("tasks: 10,000 at a time, in one batch") {
   CHECK(counted.batches->load() == 1);
 }
 
-TEST_CASE("tasks: after a thousand at a time, few of their stacks are kept, and they do again") {
-  for (int round = 0; round < 3; ++round) {
-    iq::Future<std::size_t> last;
-    std::vector<iq::Future<std::size_t>> waiting;
-    for (int i = 0; i < 1'000; ++i) waiting.push_back(iq::spawn([&last] { return last.get(); }));
-    last = iq::spawn(stacks_mapped);
-    CHECK(iq::pget(waiting).front() >= 1'000);
-    CHECK(stacks_mapped() <= 100);
+/// So many tasks, all there at a time, each with `deep` calls on its stack before it waits.
+Stacks stacks_of(int tasks, int deep) {
+  iq::Future<Stacks> last;
+  std::vector<iq::Future<std::size_t>> waiting;
+  for (int i = 0; i < tasks; ++i) {
+    waiting.push_back(iq::spawn([&last, deep] {
+      depth_of(deep);
+      return last.get().count;
+    }));
   }
+  last = iq::spawn(stacks_mapped);
+  iq::pget(waiting);
+  return last.get();
+}
+
+TEST_CASE("tasks: of the stacks of many at a time, some are kept, with the memory of few") {
+  for (int round = 0; round < 3; ++round) {
+    CHECK(stacks_of(3'000, 0).count >= 3'000);
+    CHECK(stacks_mapped().count <= 1'100);
+  }
+  CHECK(stacks_of(900, 200).kib > 90'000);
+  CHECK(stacks_mapped().kib < 45'000);
 }
 
 TEST_CASE("tasks: exceptions in flight stay with their task") {
