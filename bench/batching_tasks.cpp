@@ -21,7 +21,8 @@ using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
 constexpr int kRounds = 7;
-constexpr int kFew = 50;       // of what may be kept
+constexpr int kFew = 50;       // stacks that are kept as they are
+constexpr int kSome = 1'000;   // that are kept
 constexpr int kMany = 10'000;  // tasks
 constexpr int kThreads = 1'000;
 constexpr int kSwitches = 10'000;
@@ -140,6 +141,7 @@ int main(int argc, char** argv) {
   std::vector<Row> rows{
       {"a task: spawn, run, end", 1, [] { iq::spawn([] {}).get(); }},
       {fmt::format("{} at a time that wait once", kFew), kFew, [] { wait_once(kFew); }},
+      {fmt::format("{} at a time that wait once", kSome), kSome, [] { wait_once(kSome); }},
       {fmt::format("{} at a time that wait once", kMany), kMany, [] { wait_once(kMany); }},
       {"a switch, with its line", kSwitches, take_turns},
       {"swapcontext", kSwitches, swap_contexts},
