@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-constexpr int kRounds = 5;
+constexpr int kRounds = 7;
 constexpr int kOutstanding = 100;
 constexpr int kMostCallers = 8;
 
@@ -55,6 +55,19 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
+
+/// What was measured in turns with something else, by that: the ratio within each turn, so that the
+/// machine's moods meet both.
+struct Ratio {
+  Ratio(const std::vector<double>& of, const std::vector<double>& to) {
+    std::vector<double> each;
+    for (std::size_t i = 0; i < of.size(); ++i) each.push_back(of[i] / to[i]);
+    std::sort(each.begin(), each.end());
+    text =
+        fmt::format("{:.2f} ({:.2f} to {:.2f})", each[each.size() / 2], each.front(), each.back());
+  }
+  std::string text;
+};
 
 /// Requests of several callers over one queue, answers over a queue per caller, one server.
 class PlainService {
@@ -225,15 +238,16 @@ void show_lone_caller(double seconds) {
     const iq::BatchContext context;
     in_context.push_back(ns_per_call(seconds, [&](int i) { expect(f(i), i + 1); }));
   }
-  const double base = median(bytes);
-  fmt::print("a lone caller, ns per call\n");
-  const auto show = [base](const char* what, double ns) {
-    fmt::print("  {:<44}{:>8.0f}{:>8.2f}\n", what, ns, ns / base);
+  fmt::print("a lone caller, ns per call (least to most), and by the first, turn by turn\n");
+  const auto show = [&bytes](const char* what, const std::vector<double>& ns) {
+    const auto [least, most] = std::minmax_element(ns.begin(), ns.end());
+    fmt::print("  {:<36}{:>8.0f} ({:.0f} to {:.0f})   {}\n", what, median(ns), *least, *most,
+               Ratio(ns, bytes).text);
   };
-  show("two queues of iq::Bytes", base);
-  show("two queues of int, stored in place", median(in_place));
-  show("batched, outside any context", median(alone));
-  show("batched, in a context", median(in_context));
+  show("two queues of iq::Bytes", bytes);
+  show("two queues of int, stored in place", in_place);
+  show("batched, outside any context", alone);
+  show("batched, in a context", in_context);
   out.close();
   requests.close();
   answers.close();
@@ -242,11 +256,12 @@ void show_lone_caller(double seconds) {
 
 void show_rates(double seconds, std::chrono::microseconds cost) {
   fmt::print(
-      "\n{} calls outstanding per process, {} us per call of the function: calls a second, and by "
-      "plain round trips\n",
+      "\n{} calls outstanding per process, {} us per call of the function: thousand calls a "
+      "second, "
+      "and no limit by plain, turn by turn\n",
       kOutstanding, cost.count());
   fmt::print("  {:>9}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "processes", "plain", "max_size 1",
-             "10", "100", "no limit", "by plain");
+             "10", "100", "no limit", "  by plain");
   for (int callers = 1; callers <= kMostCallers; callers *= 2) {
     std::vector<double> plain, figures[4];
     constexpr std::size_t kSizes[] = {1, 10, 100, 0};
@@ -256,9 +271,9 @@ void show_rates(double seconds, std::chrono::microseconds cost) {
         figures[i].push_back(batched_rate(callers, kSizes[i], seconds, cost));
       }
     }
-    fmt::print("  {:>9}{:>12.0f}", callers, median(plain));
-    for (const auto& figure : figures) fmt::print("{:>12.0f}", median(figure));
-    fmt::print("{:>12.1f}\n", median(figures[3]) / median(plain));
+    fmt::print("  {:>9}{:>12.0f}", callers, median(plain) / 1e3);
+    for (const auto& figure : figures) fmt::print("{:>12.0f}", median(figure) / 1e3);
+    fmt::print("   {}\n", Ratio(figures[3], plain).text);
   }
 }
 
@@ -275,49 +290,10 @@ void show_lock_step(double seconds) {
   }
 }
 
-/// So many tasks that all wait for the same one, which comes last.
-void wait_once(int tasks) {
-  iq::Future<int> last;
-  std::vector<iq::Future<void>> waiting;
-  for (int i = 0; i < tasks; ++i) waiting.push_back(iq::spawn([&last] { last.get(); }));
-  last = iq::spawn([] { return 1; });
-  iq::pget(waiting);
-}
-
-void start_threads(int threads) {
-  std::vector<std::thread> started;
-  for (int i = 0; i < threads; ++i) started.emplace_back([] {});
-  for (std::thread& thread : started) thread.join();
-}
-
-/// What decided for tasks on stacks of their own: docs/decisions/0011.
-void show_tasks(double seconds) {
-  constexpr int kTasks = 10'000;
-  constexpr int kThreads = 1'000;
-  const auto us_each = [](int count, auto&& work) {
-    const auto begun = Clock::now();
-    work();
-    return Seconds(Clock::now() - begun).count() * 1e6 / count;
-  };
-  const double first = us_each(kTasks, [] { wait_once(kTasks); });
-  std::vector<double> again, alone, threads;
-  for (int round = 0; round < kRounds; ++round) {
-    again.push_back(us_each(kTasks, [] { wait_once(kTasks); }));
-    alone.push_back(ns_per_call(seconds, [](int) { iq::spawn([] {}).get(); }) / 1e3);
-    threads.push_back(us_each(kThreads, [] { start_threads(kThreads); }));
-  }
-  fmt::print("\ntasks and threads, us each\n");
-  fmt::print("  {:<44}{:>8.2f}\n", "spawn, run, end", median(alone));
-  fmt::print("  {:<44}{:>8.2f}\n", "10,000 at a time that wait once", median(again));
-  fmt::print("  {:<44}{:>8.2f}\n", "the same, the first time", first);
-  fmt::print("  {:<44}{:>8.2f}\n", "std::thread, 1,000 at a time", median(threads));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   const double seconds = argc > 1 ? std::atof(argv[1]) : 0.3;
-  show_tasks(seconds);
   show_lone_caller(seconds);
   show_rates(seconds, std::chrono::microseconds(0));
   show_rates(seconds, std::chrono::microseconds(20));

@@ -74,8 +74,18 @@ class Outcome {
   std::exception_ptr error_;
 };
 
+/// Declared by a signature, see batched<R(Args...)>; anything else is a compile error that says so.
 template <class Signature>
-class batched;
+class batched {
+  static_assert(!std::is_same_v<Signature, Signature>,
+                "iq::batched: it is declared by a signature, as iq::batched<User(Id)>: the result "
+                "and the arguments of one call.");
+
+ public:
+  /// There is nothing more to say.
+  template <class... Any>
+  explicit batched(Any&&...) {}
+};
 
 /// A function over a batch, called as if over one item.
 ///
@@ -104,6 +114,7 @@ template <class R, class... Args>
 class batched<R(Args...)> {
   static_assert(sizeof...(Args) > 0, "iq::batched: a function without arguments has no batches");
   using Argument = detail::BatchArgument<Args...>;
+  static_assert(detail::explain_batch_types<R, Argument>());
 
  public:
   using result_type = R;           ///< of one call
@@ -112,57 +123,56 @@ class batched<R(Args...)> {
   /// Makes the function, served by forked processes. Errors: as IterableQueue's constructor and
   /// WorkerGroup::fork; BadArgument for less than one server.
   template <class F>
-    requires std::invocable<F&, std::span<const Argument>>
   explicit batched(F function, const BatchOptions& options = {})
       : batched(std::string(), std::move(function), options) {}
   /// The same under a name, for programs of their own. Errors: as above; NameInUse, BadName.
   template <class F>
-    requires std::invocable<F&, std::span<const Argument>> batched(CreateOnly,
-                                                                   const std::string& name,
-                                                                   F function,
-                                                                   const BatchOptions& options = {})
-        : batched(name, std::move(function), options) {}
+  batched(CreateOnly, const std::string& name, F function, const BatchOptions& options = {})
+      : batched(name, std::move(function), options) {}
 
-    /// Finds the function of that name, which another program serves; max_size and max_delay are as
-    /// there. Errors: NotFound; WrongType with both types; ServerDied when nobody serves it.
-    batched(OpenOnly, const std::string& name)
-        : function_(detail::BatchFunction::open(name, detail::batch_type<R, Argument>())) {}
+  /// Finds the function of that name, which another program serves; max_size and max_delay are as
+  /// there. Errors: NotFound; WrongType with both types; ServerDied when nobody serves it.
+  batched(OpenOnly, const std::string& name)
+      : function_(detail::BatchFunction::open(name, detail::batch_type<R, Argument>())) {}
 
-    batched(const batched&) = delete;
-    batched& operator=(const batched&) = delete;
-    /// Where it was made: refuses what comes later, serves what is under way, for 5 s at most, ends
-    /// the servers.
-    ~batched() { function_->close(); }
+  batched(const batched&) = delete;
+  batched& operator=(const batched&) = delete;
+  /// Where it was made: refuses what comes later, serves what is under way, for 5 s at most, ends
+  /// the servers.
+  ~batched() { function_->close(); }
 
-    /// Calls the function and waits for this call's result. In a context others join it first.
-    /// Errors: see the class.
-    R operator()(const std::decay_t<Args>&... arguments) const { return async(arguments...).get(); }
-    /// Begins the call: in a context it goes with others later, outside any at once.
-    Future<R> async(const std::decay_t<Args>&... arguments) const {
-      return detail::begin_call<R, Argument>(*function_, {}, Argument(arguments...));
-    }
+  /// Calls the function and waits for this call's result. In a context others join it first.
+  /// Errors: see the class.
+  R operator()(const std::decay_t<Args>&... arguments) const { return async(arguments...).get(); }
+  /// Begins the call: in a context it goes with others later, outside any at once.
+  Future<R> async(const std::decay_t<Args>&... arguments) const {
+    return detail::begin_call<R, Argument>(*function_, {}, Argument(arguments...));
+  }
 
-    /// The processes that serve it, where it was made. For tests and curiosity.
-    std::vector<int> server_pids() const { return function_->server_pids(); }
+  /// The processes that serve it, where it was made. For tests and curiosity.
+  std::vector<int> server_pids() const { return function_->server_pids(); }
 
-   private:
-    template <class F>
-    batched(const std::string& name, F function, const BatchOptions& options)
-        : function_(detail::BatchFunction::make(
-              name, detail::batch_type<R, Argument>(), detail::settings_of(options),
-              [function = std::make_shared<F>(std::move(function)),
-               dedup = options.dedup](detail::BatchWork& work) {
-                detail::serve_batch<R, Argument>(
-                    work, dedup, [&](std::span<const Argument> batch) -> decltype(auto) {
-                      return (*function)(batch);
-                    });
-              })) {}
+ private:
+  template <class F>
+  batched(const std::string& name, F function, const BatchOptions& options)
+      : function_(detail::make_batched<R, Argument>(name, std::move(function), options)) {}
 
-    std::shared_ptr<detail::BatchFunction> function_;
+  std::shared_ptr<detail::BatchFunction> function_;
 };
 
+/// Declared by a signature, see batched_method<R(Object, Args...)>.
 template <class Signature>
-class batched_method;
+class batched_method {
+  static_assert(!std::is_same_v<Signature, Signature>,
+                "iq::batched_method: it is declared by a signature, as "
+                "iq::batched_method<User(Shard, Id)>: the result, the object and the arguments of "
+                "one call.");
+
+ public:
+  /// There is nothing more to say.
+  template <class... Any>
+  explicit batched_method(Any&&...) {}
+};
 
 /// As batched, for a method: the first parameter is the object, and calls on different objects
 /// never share a batch.
@@ -179,6 +189,8 @@ class batched_method<R(Object, Args...)> {
   static_assert(sizeof...(Args) > 0, "iq::batched_method: behind the object come arguments");
   using Argument = detail::BatchArgument<Args...>;
   using Self = std::decay_t<Object>;
+  static_assert(detail::explain_batch_types<R, Argument>());
+  static_assert(detail::explain_batch_types<void, Self>());
 
  public:
   using result_type = R;           ///< of one call
@@ -186,19 +198,8 @@ class batched_method<R(Object, Args...)> {
 
   /// As of batched.
   template <class F>
-    requires std::invocable < F&, const std::decay_t<Object>
-  &, std::span < const Argument >>
-         explicit batched_method(F function, const BatchOptions& options = {})
-      : function_(detail::BatchFunction::make(
-            {}, detail::batch_type<R, Argument>(), detail::settings_of(options),
-            [function = std::make_shared<F>(std::move(function)),
-             dedup = options.dedup](detail::BatchWork& work) {
-              const Self object = detail::Payload<Self>::read(work.object);
-              detail::serve_batch<R, Argument>(
-                  work, dedup, [&](std::span<const Argument> batch) -> decltype(auto) {
-                    return (*function)(object, batch);
-                  });
-            })) {}
+  explicit batched_method(F function, const BatchOptions& options = {})
+      : function_(detail::make_batched_method<R, Self, Argument>(std::move(function), options)) {}
   batched_method(const batched_method&) = delete;
   batched_method& operator=(const batched_method&) = delete;
   /// As of batched.
@@ -210,10 +211,8 @@ class batched_method<R(Object, Args...)> {
   }
   /// As of batched.
   Future<R> async(const Self& object, const std::decay_t<Args>&... arguments) const {
-    const std::size_t bytes = detail::Payload<Self>::size(object);
-    std::vector<std::byte> encoded(bytes);
-    detail::Payload<Self>::write(object, encoded.data(), bytes);
-    return detail::begin_call<R, Argument>(*function_, encoded, Argument(arguments...));
+    return detail::begin_call<R, Argument>(*function_, detail::bytes_of(object),
+                                           Argument(arguments...));
   }
   /// As of batched.
   std::vector<int> server_pids() const { return function_->server_pids(); }

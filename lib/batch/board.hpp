@@ -67,10 +67,11 @@ enum class CallFailure : std::uint32_t {
   undelivered = 0,  ///< it was served, and its answer does not reach its caller
   ended = 1,        ///< the function had ended before
   not_sent = 2,     ///< for another reason
+  parked = 3,       ///< its servers died, as often as an item is handed out
 };
 
 /// A call's word, packed: phase:4 | turn:28 | ticket:32, of a failed one the reason instead of the
-/// ticket. The turn tells it from earlier calls in the same slot.
+/// ticket and, above it, how many servers died. The turn tells it from earlier calls in the slot.
 struct CallWord {
   CallPhase phase = CallPhase::free;
   std::uint32_t turn = 0;
@@ -83,6 +84,19 @@ struct CallWord {
   constexpr std::uint64_t pack() const noexcept {
     return std::uint64_t{static_cast<std::uint32_t>(phase)} << 60 |
            std::uint64_t{turn & 0xfff'ffff} << 32 | ticket;
+  }
+};
+
+/// The end of a call that nobody will answer, as its word has it.
+struct CallEnd {
+  CallFailure why = CallFailure::undelivered;
+  std::uint32_t deaths = 0;  ///< of its servers, where it is parked
+
+  static constexpr CallEnd unpack(std::uint32_t ticket) noexcept {
+    return {static_cast<CallFailure>(ticket & 0xff), ticket >> 8};
+  }
+  constexpr std::uint32_t pack() const noexcept {
+    return deaths << 8 | static_cast<std::uint32_t>(why);
   }
 };
 

@@ -139,6 +139,7 @@ class BatchClient {
   void read_answers();
   void take_answers();
   void look_after_calls();
+  void fail_parked(Route& route);
   void look_after_servers(std::int64_t now);
   std::vector<std::uint64_t> calls_sent(const Route& route, bool all) const;
   void fail_calls(const Route& route, std::span<const std::uint64_t> ids, std::string_view why);

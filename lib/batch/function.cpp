@@ -32,7 +32,34 @@ Options queue_options(const BatchSettings& settings) {
 
 IterableQueue<Bytes> make_queue(const std::string& name, const BatchSettings& settings) {
   if (name.empty()) return IterableQueue<Bytes>(queue_options(settings));
-  return {create_only, name, queue_options(settings)};
+  try {
+    return {create_only, name, queue_options(settings)};
+  } catch (const NameInUse&) {
+    throw NameInUse(fmt::format(
+        "cannot make batched function \"{0}\": a function or queue of this name exists. To call "
+        "the function, open it with iq::open_only; if its program was killed, iq rm {0} frees the "
+        "name",
+        name));
+  }
+}
+
+// The queue's own words would advise what only queues have.
+IterableQueue<Bytes> open_queue(const std::string& name) {
+  try {
+    return {open_only, name};
+  } catch (const NotFound&) {
+    throw NotFound(fmt::format(
+        "cannot open batched function \"{0}\": there is none. Start the program that makes it, "
+        "as iq::batched<R(Args)> f{{iq::create_only, \"{0}\", function}}, and keep that object: "
+        "the "
+        "name goes with it",
+        name));
+  } catch (const WrongType&) {
+    throw WrongType(
+        fmt::format("cannot open batched function \"{0}\": this name is that of a queue with items "
+                    "of its own, which no function serves. iq stat {0} shows it",
+                    name));
+  }
 }
 
 /// Every function of this process, by id; inherited by its children.
@@ -79,7 +106,7 @@ LocalFunction::LocalFunction(const std::string& name, const BatchType& type,
       queue_);
 }
 
-LocalFunction::LocalFunction(const std::string& name) : name_(name), queue_(open_only, name) {}
+LocalFunction::LocalFunction(const std::string& name) : name_(name), queue_(open_queue(name)) {}
 
 void LocalFunction::introduce(const BatchType& type) {
   constexpr std::int64_t kPatienceNs = 10'000'000'000;

@@ -63,6 +63,8 @@ class LocalFunction final : public BatchFunction,
   const BatchSettings& settings() const noexcept { return settings_; }
   /// `batched function "load"` or `a batched function`, for messages.
   std::string description() const;
+  /// Empty where it has none.
+  const std::string& name() const noexcept { return name_; }
   /// Names it on the board. Never 0.
   std::uint64_t id() const noexcept { return id_; }
   /// The one that its servers see; null when that is not known here.

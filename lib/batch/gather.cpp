@@ -178,7 +178,7 @@ void SharedMembership::settle_asked(std::uint32_t ticket, std::span<const CallRe
                                     CallPhase to, CallFailure why) noexcept {
   for (const CallRef& call : asked) {
     std::uint64_t now = CallWord{CallPhase::asked, call.turn, ticket}.pack();
-    const CallWord then{to, call.turn, static_cast<std::uint32_t>(why)};
+    const CallWord then{to, call.turn, CallEnd{why}.pack()};
     board_->word(call.member, call.slot)
         .compare_exchange_strong(now, then.pack(), std::memory_order_acq_rel);
   }

@@ -81,8 +81,10 @@ ProducerCore* Outboxes::find(const InboxAddress& to) {
 }
 
 bool Outboxes::begin(const InboxAddress& to, ProducerCore& producer, std::size_t size,
-                     std::byte*& at) {
-  if (producer.begin_encoded(size, kForever, at) == Status::ok) return true;
+                     DeadlineNs deadline, std::byte*& at) {
+  const Status status = producer.begin_encoded(size, deadline, at);
+  if (status == Status::ok) return true;
+  if (status == Status::full || status == Status::timeout) return false;
   open_.erase(to);
   last_.reset();
   return false;

@@ -39,14 +39,15 @@ class Inbox {
 /// Producers into others' inboxes, kept for the next time.
 class Outboxes {
  public:
-  /// Puts one item, waiting for room. False when nobody reads there any more, or the queue cannot
-  /// be opened. `size` bytes are written by `write(to)`.
+  /// Puts one item, waiting for room until the deadline. False when there was none, nobody reads
+  /// there any more, or the queue cannot be opened. `size` bytes are written by `write(to)`.
   template <class Write>
-  bool put(const InboxAddress& to, std::size_t size, Write&& write) {
+  bool put(const InboxAddress& to, std::size_t size, Write&& write,
+           DeadlineNs deadline = kForever) {
     ProducerCore* const producer = find(to);
     if (producer == nullptr) return false;
     std::byte* at = nullptr;
-    if (!begin(to, *producer, size, at)) return false;
+    if (!begin(to, *producer, size, deadline, at)) return false;
     write(at);
     producer->publish_placed(1);
     return true;
@@ -56,7 +57,8 @@ class Outboxes {
 
  private:
   ProducerCore* find(const InboxAddress& to);
-  bool begin(const InboxAddress& to, ProducerCore& producer, std::size_t size, std::byte*& at);
+  bool begin(const InboxAddress& to, ProducerCore& producer, std::size_t size, DeadlineNs deadline,
+             std::byte*& at);
 
   std::map<InboxAddress, ProducerHandle> open_;
   ProducerHandle last_;

@@ -255,10 +255,10 @@ void SharedMembership::finish(std::uint32_t index) noexcept {
   free_pieces_.emplace(offset, bytes);
 }
 
-std::optional<CallFailure> SharedMembership::failure_of(std::uint32_t index) const noexcept {
+std::optional<CallEnd> SharedMembership::failure_of(std::uint32_t index) const noexcept {
   const auto call = CallWord::unpack(board_->word(index_, index).load(std::memory_order_acquire));
   if (call.phase != CallPhase::failed) return std::nullopt;
-  return static_cast<CallFailure>(call.ticket);
+  return CallEnd::unpack(call.ticket);
 }
 
 void SharedMembership::send_overdue(std::int64_t now) noexcept {

@@ -50,7 +50,7 @@ class SharedMembership {
   /// The call has ended: its slot is free.
   void finish(std::uint32_t slot) noexcept;
   /// Why nobody will answer it; empty as long as somebody may.
-  std::optional<CallFailure> failure_of(std::uint32_t slot) const noexcept;
+  std::optional<CallEnd> failure_of(std::uint32_t slot) const noexcept;
 
   /// When the oldest pending call with a max_delay is overdue.
   DeadlineNs first_due() const noexcept { return due_.empty() ? kForever : due_.begin()->first; }

@@ -278,12 +278,31 @@ void TaskScheduler::go_to(Next next) {
 
 TaskFiber& TaskScheduler::fiber_for_job() {
   if (free_fibers_.empty()) {
+    free_fibers_.reserve(kIdleStacks);
     fibers_.push_back(std::make_unique<TaskFiber>(run_jobs));
+    fibers_.back()->number = fibers_.size() - 1;
     return *fibers_.back();
   }
   TaskFiber& fiber = *free_fibers_.back();
   free_fibers_.pop_back();
+  fiber.is_cold = false;
   return fiber;
+}
+
+// The fiber that calls this runs on its stack still: where there are enough, another one goes. The
+// last ones that were kept are the first to be used, so those below them give back their pages.
+void TaskScheduler::keep(TaskFiber& fiber) noexcept {
+  if (free_fibers_.size() < kIdleStacks) {
+    free_fibers_.push_back(&fiber);
+    if (free_fibers_.size() <= kWarmStacks) return;
+    TaskFiber& below = *free_fibers_[free_fibers_.size() - 1 - kWarmStacks];
+    if (!std::exchange(below.is_cold, true)) below.fiber.drop_unused_pages();
+    return;
+  }
+  const std::size_t gone = std::exchange(free_fibers_.back(), &fiber)->number;
+  fibers_.back()->number = gone;
+  std::swap(fibers_[gone], fibers_.back());
+  fibers_.pop_back();
 }
 
 void TaskScheduler::launch(std::shared_ptr<TaskJob> job, TaskContextHandle context) {
@@ -308,7 +327,7 @@ void TaskScheduler::run_jobs(void* fiber) {
       self.context = std::move(next.context);
       continue;
     }
-    scheduler.free_fibers_.push_back(&self);
+    scheduler.keep(self);
     scheduler.go_to(std::move(next));  // comes back with another job
   }
 }

@@ -18,6 +18,10 @@ class BatchClient;
 class SharedMembership;
 
 inline constexpr std::size_t kTaskStackBytes = std::size_t{256} << 10;
+/// Stacks that a thread keeps for tasks to come: a few as they are, more without what deep calls
+/// have used of them. What is beyond goes back when its task has ended.
+inline constexpr std::size_t kWarmStacks = 64;
+inline constexpr std::size_t kIdleStacks = 1024;
 
 /// The callers of one batch context in one thread. Calls that are in flight in it together become
 /// one. Where other processes take part, `membership` is this thread's place among them.
@@ -62,6 +66,8 @@ class TaskFiber {
   Fiber fiber;
   std::shared_ptr<TaskJob> job;
   TaskContextHandle context;
+  std::size_t number = 0;    ///< its place among the thread's
+  bool is_cold = false;      ///< idle, and its pages given back
   bool queued = false;       ///< stands in line to run
   std::exception_ptr error;  ///< what its wait ends with
 };
@@ -107,6 +113,7 @@ class TaskScheduler {
   Next next_after_job();
   void go_to(Next next);
   TaskFiber& fiber_for_job();
+  void keep(TaskFiber& fiber) noexcept;
   void wake_expired();
 
   BatchClient& client_;

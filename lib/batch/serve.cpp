@@ -164,7 +164,7 @@ void ServerThread::serve_gathered(const RequestHead& head, WireReader& in) {
   try {
     serve_taken(board, head, in);
   } catch (...) {  // no memory for the batch: its callers are told
-    TakenCalls::fail_all(board, head, refs);
+    TakenCalls::fail_all(board, head, refs, {});
     throw;
   }
 }

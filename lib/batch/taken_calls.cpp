@@ -94,16 +94,18 @@ void TakenCalls::fail(const Caller& caller) noexcept {
   }
 }
 
-void TakenCalls::fail_all(Board& board, const RequestHead& head, WireReader refs) noexcept {
+void TakenCalls::fail_all(Board& board, const RequestHead& head, WireReader refs,
+                          const CallEnd& end) noexcept {
   while (refs.left() >= sizeof(CallRef)) {
     const auto ref = refs.read<CallRef>();
     if (ref.member >= kBoardMembers || ref.slot >= board.used(ref.member)) continue;
     for (const CallPhase phase : {CallPhase::asked, CallPhase::taken}) {
       std::uint64_t mine = CallWord{phase, ref.turn, head.ticket}.pack();
       board.word(ref.member, ref.slot)
-          .compare_exchange_strong(mine, CallWord{CallPhase::failed, ref.turn, 0}.pack(),
+          .compare_exchange_strong(mine, CallWord{CallPhase::failed, ref.turn, end.pack()}.pack(),
                                    std::memory_order_acq_rel);
     }
+    IQ_KILL_POINT(board_call_failed);
   }
 }
 

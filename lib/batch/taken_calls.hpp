@@ -32,8 +32,9 @@ class TakenCalls {
   void let_members_run() noexcept;
   /// It cannot be told its answers: its calls have failed.
   void fail(const Caller& caller) noexcept;
-  /// So have all that the ticket names and that have no other fate.
-  static void fail_all(Board& board, const RequestHead& head, WireReader refs) noexcept;
+  /// So have all that the ticket names and that have no other fate, for that reason.
+  static void fail_all(Board& board, const RequestHead& head, WireReader refs,
+                       const CallEnd& end) noexcept;
 
  private:
   bool take(const CallRef& ref, bool again);

@@ -93,6 +93,16 @@ bool is_finished(const LaneView& lane, Position position) noexcept {
   return static_cast<std::int64_t>(head - position) > 0 || is_done(lane, position);
 }
 
+std::optional<ParkedBytes> parked_entry(const LaneView& parking, Position position) noexcept {
+  if (is_done(parking, position)) return std::nullopt;
+  const auto bytes = encoded_payload(parking, position);
+  if (!bytes || bytes->size() < sizeof(Origin)) return std::nullopt;
+  Origin origin;
+  std::memcpy(&origin, bytes->data(), sizeof origin);
+  return ParkedBytes{origin.lane, origin.position, origin.deliveries,
+                     bytes->subspan(sizeof origin)};
+}
+
 /// The parking lane as its lock's holder works on it.
 class ParkingLane {
  public:
@@ -140,14 +150,10 @@ class ParkingLane {
   }
 
   std::optional<ParkedBytes> read(Position position) const noexcept {
-    if (is_done(lane_, position)) return std::nullopt;
-    const auto bytes = encoded_payload(lane_, position);
-    if (!bytes || bytes->size() < sizeof(Origin)) return std::nullopt;
-    Origin origin;
-    std::memcpy(&origin, bytes->data(), sizeof origin);
-    const auto payload = bytes->subspan(sizeof origin);
-    if (item_bytes_ != 0 && payload.size() != item_bytes_) return std::nullopt;  // overwritten
-    return ParkedBytes{origin.lane, origin.position, origin.deliveries, payload};
+    const auto item = parked_entry(lane_, position);
+    // Overwritten, where all have one size.
+    if (item && item_bytes_ != 0 && item->payload.size() != item_bytes_) return std::nullopt;
+    return item;
   }
 
   void remove(Position position) noexcept {
@@ -225,26 +231,35 @@ std::uint32_t visit_area(Segment& segment, const std::function<bool(const Parked
   return removed;
 }
 
-std::uint32_t visit_in_place(Segment& segment,
-                             const std::function<bool(const ParkedBytes&)>& visit) {
-  std::uint32_t removed = 0;
+ParkedBytes parked_in_place(const Segment& segment, const LaneView& lane, const Boundary& b) {
+  return {lane.index, b.position, b.stamp.k, item_bytes(segment, lane, b.position)};
+}
+
+template <class Visit>
+void walk_in_place(const Segment& segment, Visit&& visit) {
   for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
     const LaneView lane = segment.lane(i);
     const Position claim = lane.control->claim.load(std::memory_order_acquire);
     Position position = walk_start(lane, claim);
     walk(lane, position, claim, [&](const Boundary& b) {
-      if (b.stamp.state != StampState::parked) return Walk::on;
-      const ParkedBytes item{i, b.position, b.stamp.k, item_bytes(segment, lane, b.position)};
-      if (!visit(item)) return Walk::on;
-      std::uint64_t word = b.word;
-      const std::uint64_t done = pack_stamp(lane.lap(b.position), 1, 0, StampState::done);
-      if (lane.stamp(b.position).compare_exchange_strong(word, done, std::memory_order_acq_rel)) {
-        ++removed;
-        wake_producer(segment, lane, kAnyPosition);
-      }
+      if (b.stamp.state == StampState::parked) visit(lane, b);
       return Walk::on;
     });
   }
+}
+
+std::uint32_t visit_in_place(Segment& segment,
+                             const std::function<bool(const ParkedBytes&)>& visit) {
+  std::uint32_t removed = 0;
+  walk_in_place(segment, [&](const LaneView& lane, const Boundary& b) {
+    if (!visit(parked_in_place(segment, lane, b))) return;
+    std::uint64_t word = b.word;
+    const std::uint64_t done = pack_stamp(lane.lap(b.position), 1, 0, StampState::done);
+    if (lane.stamp(b.position).compare_exchange_strong(word, done, std::memory_order_acq_rel)) {
+      ++removed;
+      wake_producer(segment, lane, kAnyPosition);
+    }
+  });
   return removed;
 }
 
@@ -260,16 +275,24 @@ std::uint64_t count_parked(const Segment& segment) noexcept {
       count += !is_done(parking, p) && !is_parked_in_place(segment, glance(parking, p));
     }
   }
-  for (std::uint32_t i = 0, n = segment.lanes_used(); i < n; ++i) {
-    const LaneView lane = segment.lane(i);
-    const Position claim = lane.control->claim.load(std::memory_order_acquire);
-    Position position = walk_start(lane, claim);
-    walk(lane, position, claim, [&](const Boundary& b) {
-      count += b.stamp.state == StampState::parked;
-      return Walk::on;
-    });
-  }
+  walk_in_place(segment, [&](const LaneView&, const Boundary&) { ++count; });
   return count;
+}
+
+void glance_at_parked(const Segment& segment,
+                      const std::function<void(const ParkedBytes&)>& visit) {
+  const LaneView area = segment.parking();
+  const Position tail = area.control->tail.load(std::memory_order_acquire);
+  Position at = area.control->head.load(std::memory_order_acquire);
+  if (tail - at > area.slot_count()) at = tail;
+  for (; at != tail; ++at) {
+    // Published, so it will never be handed out again, though its original may not be DONE yet.
+    const auto item = parked_entry(area, at);
+    if (item) visit(*item);
+  }
+  walk_in_place(segment, [&](const LaneView& lane, const Boundary& b) {
+    visit(parked_in_place(segment, lane, b));
+  });
 }
 
 void visit_parked_copy(Segment& copy,

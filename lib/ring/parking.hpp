@@ -31,8 +31,13 @@ std::uint64_t count_parked(const Segment& segment) noexcept;
 /// Errors: Busy when another process holds the lock for more than a second; what visit throws.
 std::uint32_t visit_parked(Segment& segment, const std::function<bool(const ParkedBytes&)>& visit);
 
-/// The same for a copy that nobody else has: no lock is taken and nothing is taken out. `visit` is
-/// told too whether the item lies in its lane.
+/// Calls `visit` for every parked item without the lock, which somebody who is stopped may hold.
+/// What is being taken out just now may come as nonsense: whoever looks like this believes nothing
+/// that does not agree with something else, and lets the items be.
+void glance_at_parked(const Segment& segment, const std::function<void(const ParkedBytes&)>& visit);
+
+/// As visit_parked() for a copy that nobody else has: no lock is taken and nothing is taken out.
+/// `visit` is told too whether the item lies in its lane.
 void visit_parked_copy(Segment& copy,
                        const std::function<void(const ParkedBytes&, bool in_place)>& visit);
 

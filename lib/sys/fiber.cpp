@@ -254,6 +254,16 @@ Fiber::Fiber(Entry entry, void* argument, std::size_t stack_bytes)
 
 Fiber::~Fiber() = default;
 
+// Where ucontext switches, nobody else knows where its stack pointer is: all is kept.
+void Fiber::drop_unused_pages() noexcept {
+  const Machine& its = *machine_;
+  if (its.base == nullptr || its.top == nullptr || its.context) return;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t from = reinterpret_cast<std::uintptr_t>(its.base) + page;
+  const std::uintptr_t to = reinterpret_cast<std::uintptr_t>(its.top) / page * page;
+  if (to > from) ::madvise(static_cast<std::byte*>(its.base) + page, to - from, MADV_DONTNEED);
+}
+
 void Fiber::switch_to(Fiber& from, Fiber& to) noexcept {
   Machine& left = *from.machine_;
   Machine& next = *to.machine_;

@@ -30,6 +30,9 @@ class Fiber {
   /// Frees the stack: what still lies on it is forgotten, no destructor runs.
   ~Fiber();
 
+  /// Gives back the memory below what lies on the stack. For one that is not running now.
+  void drop_unused_pages() noexcept;
+
   /// Goes on in `to`; returns when somebody switches back to `from`, the flow that calls.
   static void switch_to(Fiber& from, Fiber& to) noexcept;
 

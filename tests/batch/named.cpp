@@ -131,6 +131,42 @@ TEST_CASE("named: two threads of one process meet in a context of that name") {
   CHECK(book->batches == 12);
 }
 
+// Whoever waits last forms batches; for a function that it does not know it asks a caller who does.
+TEST_CASE(
+    "named: a caller that blocks may be asked 600 times to form a batch, and holds up nobody") {
+  const std::string known = iqtest::temp_name("known");
+  const std::string unknown = iqtest::temp_name("unknown");
+  Books book;
+  iqtest::Gate joined;
+  iqtest::Gate blocks;
+  iqtest::Gate done;
+  Strangers strangers;
+  strangers.start(2, [&](int id) {
+    iq::batched<int(int)> f{iq::open_only, id == 0 ? known : unknown};
+    const iq::BatchContext context("import");
+    if (id == 0) {
+      joined.post();
+      blocks.wait();
+      for (int i = 0; i < 600; ++i) iqtest::require(f(i) == i + 1, "its own");
+      done.post();
+    } else {
+      joined.wait();
+      const iq::Future<int> pending = f.async(1);
+      {
+        const iq::may_block elsewhere;
+        blocks.post();
+        done.wait();
+      }
+      iqtest::require(pending.get() == 2, "once it does not block any more");
+    }
+  });
+  iq::batched<int(int)> first{iq::create_only, known, noting(book)};
+  iq::batched<int(int)> second{iq::create_only, unknown, noting(book)};
+  strangers.made.set();
+  CHECK(strangers.all_ok());
+  CHECK(book->calls == 601);
+}
+
 TEST_CASE("named: another type is refused with both") {
   const std::string name = iqtest::temp_name("load");
   Books book;
@@ -163,6 +199,33 @@ TEST_CASE(
     CHECK(again.server_pids().empty());
   }
   CHECK_THROWS_AS((iq::batched<int(int)>{iq::open_only, name}), iq::NotFound);
+}
+
+TEST_CASE("named: errors of names advise what can be done with functions, not with queues") {
+  const std::string name = iqtest::temp_name("load");
+  const auto text_of = [](auto&& make) -> std::string {
+    try {
+      make();
+    } catch (const iq::Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const auto open = [&] { iq::batched<int(int)>{iq::open_only, name}; };
+  const std::string absent = text_of(open);
+  CHECK(absent.find("batched function \"" + name + "\"") != std::string::npos);
+  CHECK(absent.find("iq::create_only, \"" + name + "\", function") != std::string::npos);
+  CHECK(absent.find("open_or_create") == std::string::npos);
+  Books book;
+  const auto make = [&] { iq::batched<int(int)>{iq::create_only, name, noting(book)}; };
+  {
+    const iq::IterableQueue<int> queue{iq::create_only, name};
+    CHECK(text_of(make).find("iq::open_only; if its program was killed, iq rm " + name) !=
+          std::string::npos);
+    CHECK(text_of(make).find("open_or_create") == std::string::npos);
+    CHECK(text_of(open).find("which no function serves. iq stat " + name) != std::string::npos);
+  }
+  iq::remove(name);
 }
 
 TEST_CASE("named: a queue that nobody serves is told, not waited for") {

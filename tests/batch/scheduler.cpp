@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <numeric>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -23,6 +25,35 @@ namespace {
 int depth_of(int n) {
   volatile char room[512] = {};
   return n == 0 ? room[0] : 1 + depth_of(n - 1);
+}
+
+/// The mappings of this process that are as large as a task's stack, and the memory in them.
+struct Stacks {
+  std::size_t count = 0;
+  std::size_t kib = 0;
+};
+
+Stacks stacks_mapped() {
+  std::ifstream maps("/proc/self/smaps");
+  Stacks stacks;
+  bool is_stack = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream words(line);
+    std::string first;
+    words >> first;
+    if (const std::size_t dash = first.find('-'); dash != std::string::npos) {
+      const auto number = [](const std::string& digits) {
+        return std::stoull(digits, nullptr, 16);
+      };
+      is_stack = number(first.substr(dash + 1)) - number(first.substr(0, dash)) == 256U << 10;
+      stacks.count += is_stack;
+    } else if (is_stack && first == "Rss:") {
+      std::size_t kib = 0;
+      words >> kib;
+      stacks.kib += kib;
+    }
+  }
+  return stacks;
 }
 
 }  // namespace
@@ -174,6 +205,30 @@ TEST_CASE("tasks: 10,000 at a time, in one batch") {
   CHECK(results == items);
   CHECK(counted.calls->load() == 10'000);
   CHECK(counted.batches->load() == 1);
+}
+
+/// So many tasks, all there at a time, each with `deep` calls on its stack before it waits.
+Stacks stacks_of(int tasks, int deep) {
+  iq::Future<Stacks> last;
+  std::vector<iq::Future<std::size_t>> waiting;
+  for (int i = 0; i < tasks; ++i) {
+    waiting.push_back(iq::spawn([&last, deep] {
+      depth_of(deep);
+      return last.get().count;
+    }));
+  }
+  last = iq::spawn(stacks_mapped);
+  iq::pget(waiting);
+  return last.get();
+}
+
+TEST_CASE("tasks: of the stacks of many at a time, some are kept, with the memory of few") {
+  for (int round = 0; round < 3; ++round) {
+    CHECK(stacks_of(3'000, 0).count >= 3'000);
+    CHECK(stacks_mapped().count <= 1'100);
+  }
+  CHECK(stacks_of(900, 200).kib > 90'000);
+  CHECK(stacks_mapped().kib < 45'000);
 }
 
 TEST_CASE("tasks: exceptions in flight stay with their task") {

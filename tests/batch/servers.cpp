@@ -6,6 +6,8 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "iq/batch.hpp"
 #include "iq/batch_context.hpp"
 #include "iq/error.hpp"
+#include "iq/inspect.hpp"
 #include "iq/task.hpp"
 #include "iq/worker_group.hpp"
 #include "support/process.hpp"
@@ -96,6 +99,34 @@ TEST_CASE("servers: exit() in a batch function is a death like any other") {
   }};
   CHECK_THROWS_AS(f(13), iq::ServerDied);
   CHECK(f(1) == 2);
+}
+
+// What the two threads have in hand is of two endpoints: one that a replacement takes over, one
+// that ends with the process.
+TEST_CASE("servers: exit() while another thread of the process has a batch is told at once, too") {
+  for (const bool function_ends : {false, true}) {
+    const std::string name = iqtest::temp_name("exits");
+    iqtest::Gate leave;
+    iq::batched<int(int)> inner{add_one};
+    std::optional<iq::batched<int(int)>> f;
+    f.emplace(iq::create_only, name, [&](std::span<const int> batch) {
+      if (batch[0] == 1) inner(1);  // another thread of this process listens meanwhile
+      if (batch[0] == 2) {
+        leave.wait();
+        std::exit(3);
+      }
+      return add_one(batch);
+    });
+    CHECK((*f)(1) == 2);
+    std::vector<iq::Future<int>> futures{f->async(2), f->async(3)};
+    REQUIRE(iqtest::wait_until([&] { return iq::inspect(name).stats.in_hand == 2; }));
+    leave.post();
+    const auto from = std::chrono::steady_clock::now();
+    if (function_ends) f.reset();
+    for (const auto& future : futures) CHECK_THROWS_AS(future.get(), iq::ServerDied);
+    if (!function_ends) CHECK((*f)(3) == 4);
+    CHECK(std::chrono::steady_clock::now() - from < 2s);  // and not the 5 s of who is slow
+  }
 }
 
 TEST_CASE("servers: two of them serve at the same time") {

@@ -243,6 +243,102 @@ TEST_CASE("Board: a repairer killed anywhere is succeeded by the next one") {
   }
 }
 
+// ---- a batch whose servers die as often as the queue hands an item out ----
+
+namespace {
+
+/// Every server of it dies where `points` say, whichever comes first, at its first passing. What
+/// this process and its later children do is not concerned.
+class Deadly {
+ public:
+  explicit Deadly(const std::vector<const char*>& points,
+                  const std::string& name = iqtest::temp_name("deadly")) {
+    for (const char* point : points) iqtest::kill_at(point);
+    f.emplace(iq::create_only, name, [](std::span<const int> batch) {
+      std::vector<int> results;
+      for (const int i : batch) results.push_back(i + 1);
+      return results;
+    });
+    for (const char* point : points) iqtest::kill_at(point, 0);
+    expected = "batched function \"" + name + "\": 14 processes died one after the other";
+    advice = "iq stat " + name;
+  }
+
+  /// Whether the call ends with the error that says so.
+  bool tells(const iq::Future<int>& future) const {
+    try {
+      future.get();
+    } catch (const iq::ServerDied& error) {
+      const std::string text = error.what();
+      if (text.starts_with(expected) && text.ends_with(advice)) return true;
+      std::cerr << text << std::endl;
+    }
+    return false;
+  }
+
+  std::optional<iq::batched<int(int)>> f;
+  std::string expected;
+  std::string advice;
+};
+
+}  // namespace
+
+TEST_CASE("Board: a batch whose servers all died is an error to each of its callers") {
+  // The second time the server that parks it dies, too, behind the copy.
+  const std::vector<std::vector<const char*>> ways = {{"board_taken"},
+                                                      {"board_taken", "park_after_publish"}};
+  for (const auto& points : ways) {
+    const Deadly deadly(points);
+    auto told = iqtest::shared_counter();
+    iq::WorkerGroup crew;
+    {
+      const iq::BatchContext context;
+      crew.fork(3, [&](int id) { *told += deadly.tells(deadly.f->async(id)); });
+    }
+    crew.join();
+    CHECK(told->load() == 3);
+    CHECK((*deadly.f)(5) == 6);  // alone, it does not come where they die
+  }
+}
+
+TEST_CASE("Board: the same of a call outside any context, whose servers die when they answer") {
+  const Deadly deadly({"put_before_publish"});
+  const iq::Future<int> first = deadly.f->async(1);
+  const iq::Future<int> second = deadly.f->async(2);
+  CHECK(deadly.tells(first));
+  CHECK(deadly.tells(second));
+}
+
+TEST_CASE(
+    "Board: who finds a parked batch and dies of it is succeeded by the next of its callers") {
+  const Deadly deadly({"board_taken"});
+  auto told = iqtest::shared_counter();
+  iqtest::SharedCounter victim = iqtest::shared_counter();
+  iq::WorkerGroup crew;
+  {
+    const iq::BatchContext context;
+    crew.fork(3, [&](int id) {
+      if (id == 0) {
+        victim->store(::getpid());
+        iqtest::kill_at("board_call_failed");
+      }
+      const iq::Future<int> future = deadly.f->async(id);
+      if (id != 0) {
+        // Both call, so that the batch goes; then the first one alone looks.
+        const iq::may_block elsewhere;
+        iqtest::require(iqtest::wait_until([&] {
+                          return *victim != 0 && iqtest::has_ended(static_cast<pid_t>(*victim));
+                        }),
+                        "the first one dies");
+      }
+      *told += deadly.tells(future);
+    });
+  }
+  CHECK_THROWS_AS(crew.join(), iq::WorkerFailed);
+  CHECK(told->load() == 2);
+  points_that_killed().insert("board_call_failed");
+}
+
 // Last, since it counts what the cases above did.
 TEST_CASE("Board: every point of the sources killed somebody") {
   if (points_that_killed().empty()) iqtest::skip("the cases that kill were left out");

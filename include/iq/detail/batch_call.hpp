@@ -19,13 +19,9 @@
 
 #include "iq/codec.hpp"
 #include "iq/detail/batch_core.hpp"
+#include "iq/detail/batch_shape.hpp"
 #include "iq/error.hpp"
 #include "iq/task_future.hpp"
-
-namespace iq {
-template <class R>
-class Outcome;
-}  // namespace iq
 
 namespace iq::detail {
 
@@ -42,19 +38,23 @@ using BatchArgument = typename BatchArgumentOf<Args...>::Type;
 
 template <class R, class Argument>
 BatchType batch_type() {
-  Fnv1a hash;
-  hash.add(type_fingerprint<Argument>().layout);
-  std::string name;
-  if constexpr (std::is_void_v<R>) {
-    name = "void";
+  if constexpr (kCallsTravel<R, Argument>) {
+    Fnv1a hash;
+    hash.add(type_fingerprint<Argument>().layout);
+    std::string name;
+    if constexpr (std::is_void_v<R>) {
+      name = "void";
+    } else {
+      hash.add(type_fingerprint<R>().layout);
+      name = type_name<R>();
+    }
+    name += '(';
+    name += type_name<Argument>();
+    name += ')';
+    return {hash.value(), std::move(name)};
   } else {
-    hash.add(type_fingerprint<R>().layout);
-    name = type_name<R>();
+    return {};
   }
-  name += '(';
-  name += type_name<Argument>();
-  name += ')';
-  return {hash.value(), std::move(name)};
 }
 
 template <class Options>
@@ -95,10 +95,26 @@ struct TypedResult final : Holding<R, CallResult> {
 template <class R, class Argument>
 Future<R> begin_call(BatchFunction& function, std::span<const std::byte> object,
                      const Argument& argument) {
-  auto result = std::make_shared<TypedResult<R>>();
-  std::shared_ptr<Holding<R, CallResult>> holding = result;
-  function.call(object, PayloadWriter<Argument>(argument), std::move(result));
-  return FutureAccess::make(std::move(holding));
+  if constexpr (kCallsTravel<R, Argument>) {
+    auto result = std::make_shared<TypedResult<R>>();
+    std::shared_ptr<Holding<R, CallResult>> holding = result;
+    function.call(object, PayloadWriter<Argument>(argument), std::move(result));
+    return FutureAccess::make(std::move(holding));
+  } else {
+    return Future<R>();
+  }
+}
+
+/// What a method is called on, as bytes: two objects with the same are one.
+template <class Object>
+std::vector<std::byte> bytes_of(const Object& object) {
+  if constexpr (kTravels<Object>) {
+    std::vector<std::byte> bytes(Payload<Object>::size(object));
+    Payload<Object>::write(object, bytes.data(), bytes.size());
+    return bytes;
+  } else {
+    return {};
+  }
 }
 
 template <class R, class Element>
@@ -157,14 +173,10 @@ void serve_batch(BatchWork& work, bool dedup, F&& function) {
   }
   using Results = std::invoke_result_t<F&, std::span<const Argument>>;
   if constexpr (std::is_void_v<Results>) {
-    static_assert(std::is_void_v<R>,
-                  "iq::batched: the function returns nothing, but R is not void");
     function(std::span<const Argument>(arguments));
     for (std::size_t i = 0; i < size; ++i) work.result(dedup ? shared.first[i] : i, 0);
   } else {
     using Element = std::ranges::range_value_t<Results>;
-    static_assert(std::is_same_v<Element, Outcome<R>> || std::is_convertible_v<Element, R>,
-                  "iq::batched: the function returns a range of R, or of iq::Outcome<R>");
     Results results = function(std::span<const Argument>(arguments));
     const auto count = static_cast<std::size_t>(std::ranges::distance(results));
     if (count != size) refuse_count(size, count);
@@ -176,6 +188,45 @@ void serve_batch(BatchWork& work, bool dedup, F&& function) {
   }
   if (!dedup) return;
   for (std::size_t i = 0; i < calls; ++i) work.repeat(i, shared.first[shared.of[i]]);
+}
+
+/// Null where the function does not fit, which has been said.
+template <class R, class Argument, class F, class Options>
+std::shared_ptr<BatchFunction> make_batched(const std::string& name, F function,
+                                            const Options& options) {
+  if constexpr (kCallsTravel<R, Argument> && check_batch_function<R, Argument, F>()) {
+    return BatchFunction::make(name, batch_type<R, Argument>(), settings_of(options),
+                               [function = std::make_shared<F>(std::move(function)),
+                                dedup = options.dedup](BatchWork& work) {
+                                 serve_batch<R, Argument>(
+                                     work, dedup,
+                                     [&](std::span<const Argument> batch) -> decltype(auto) {
+                                       return (*function)(batch);
+                                     });
+                               });
+  } else {
+    return nullptr;
+  }
+}
+
+/// The same of a method.
+template <class R, class Self, class Argument, class F, class Options>
+std::shared_ptr<BatchFunction> make_batched_method(F function, const Options& options) {
+  if constexpr (kCallsTravel<R, Argument> && kTravels<Self> &&
+                check_batch_method<R, Self, Argument, F>()) {
+    return BatchFunction::make({}, batch_type<R, Argument>(), settings_of(options),
+                               [function = std::make_shared<F>(std::move(function)),
+                                dedup = options.dedup](BatchWork& work) {
+                                 const Self object = Payload<Self>::read(work.object);
+                                 serve_batch<R, Argument>(
+                                     work, dedup,
+                                     [&](std::span<const Argument> batch) -> decltype(auto) {
+                                       return (*function)(object, batch);
+                                     });
+                               });
+  } else {
+    return nullptr;
+  }
 }
 
 }  // namespace iq::detail

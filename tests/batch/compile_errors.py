@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""A function that serves no batches, or types that cannot travel, are refused by one readable
+error, whatever follows, not by pages of template names.
+Usage: compile_errors.py ROOT COMPILER..."""
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+PRELUDE = '''#include "iq/iq.hpp"
+#include <memory>
+#include <set>
+using Ids = std::span<const int>;
+std::vector<int> add_one(Ids ids);
+struct Shard { int number; };
+struct Closed { private: int hidden = 1; public: Closed(int); Closed(const Closed&); };
+'''
+CALL = 'void call%d() { %s }\n'
+
+BATCH = 'iq::batched: the function cannot be called with a batch'
+METHOD = 'iq::batched_method: the function cannot be called with an object and a batch'
+NOTHING = 'iq::batched: the function returns nothing, but R is not void'
+RANGE = 'iq::batched: the function returns no range'
+ELEMENT = 'iq::batched: the function returns a range of something else'
+SIGNATURE = 'it is declared by a signature'
+ARGUMENTS = 'a function without arguments has no batches'
+TEXT = 'must not contain a pointer to characters'
+POINTER = 'must not contain a pointer'
+HIDDEN = 'a class with constructors or private members cannot be taken apart'
+REFERENCE = 'an item must not be a reference'
+
+GOOD = [
+    'iq::batched<int(int)> f{add_one, {.max_size = 100}}; int i = f(1); (void)i;',
+    'iq::batched<int(int)> f{iq::create_only, "f", [](auto ids) { return add_one(ids); }};',
+    'iq::batched<long(int)> f{[](Ids) { return std::set<int>{1}; }}; f.async(1).get();',
+    'iq::batched<void(int)> f{[](Ids) {}}; f(1); f.async(1).get();',
+    'iq::batched<bool(int)> f{[](Ids ids) { return std::vector<bool>(ids.size()); }};',
+    'iq::batched<void(int)> f{[](Ids) { return std::vector<iq::Outcome<void>>{}; }}; f(1);',
+    'iq::batched<std::string(const std::string&, int)> f{[]'
+    '(std::span<const std::tuple<std::string, int>>) { return std::vector{"a"}; }}; f("a", 1);',
+    'iq::batched_method<int(const Shard&, int)> f{[](const Shard&, Ids ids)'
+    ' { return add_one(ids); }}; f(Shard{1}, 2);',
+]
+# A function, and what the one error must say.
+BAD = [
+    ('iq::batched<int(int)> f{[](int x) { return x; }}; f(1);', BATCH),
+    ('iq::batched<int(int)> f{[](std::vector<int> v) { return v; }, {.servers = 2}};', BATCH),
+    ('iq::batched<int(int)> f{[](std::span<int>) { return std::vector<int>{}; }};', BATCH),
+    ('iq::batched<int(int, int)> f{[](Ids ids) { return add_one(ids); }}; f(1, 2);', BATCH),
+    ('iq::batched<int(int)> f{[] { return std::vector<int>{}; }}; auto g = f.async(1);', BATCH),
+    ('iq::batched<int(int)> f{iq::create_only, "f", 5}; f(1);', BATCH),
+    ('iq::batched<int(int)> f{iq::create_only, "f", [](std::string) {}, {.max_size = 3}};', BATCH),
+    ('iq::batched<int(int)> f{[](Ids) {}}; int i = f(1); (void)i;', NOTHING),
+    ('iq::batched<int(int)> f{[](Ids ids) { return ids[0]; }}; f(1);', RANGE),
+    ('iq::batched<void(int)> f{[](Ids) { return 0; }}; f(1);', RANGE),
+    ('iq::batched<int(int)> f{[](Ids) { return std::vector<std::string>{}; }};', ELEMENT),
+    ('iq::batched<int(int)> f{[](Ids) { return std::vector<iq::Outcome<long>>{}; }};', ELEMENT),
+    ('iq::batched<void(int)> f{[](Ids) { return std::vector<int>{}; }}; f(1);', ELEMENT),
+    ('iq::batched_method<int(Shard, int)> f{[](Ids ids) { return add_one(ids); }};', METHOD),
+    ('iq::batched_method<int(Shard, int)> f{[](Shard&, Ids ids) { return add_one(ids); }};'
+     ' f(Shard{1}, 2);', METHOD),
+    ('iq::batched_method<int(Shard, int)> f{[](Shard, Ids) { return 1; }};', RANGE),
+    ('iq::batched<int> f{add_one};', SIGNATURE),
+    ('iq::batched_method<int> f{add_one};', SIGNATURE),
+    ('iq::batched<int()> f{[] { return 1; }};', ARGUMENTS),
+    ('iq::batched<int(const char*)> f{[](std::span<const char* const>) {'
+     ' return std::vector<int>{}; }}; f("a");', TEXT),
+    ('iq::batched<int*(int)> f{[](Ids) { return std::vector<int*>{}; }}; f(1);', POINTER),
+    ('iq::batched<int(Closed)> f{iq::open_only, "f"}; f(Closed(1));', HIDDEN),
+    ('iq::batched<const Shard&(int)> f{[](Ids) { return std::vector<Shard>{}; }}; f(1);',
+     REFERENCE),
+    ('iq::batched_method<int(Closed, int)> f{[](const Closed&, Ids ids) { return add_one(ids); }};'
+     ' f(Closed(1), 2);', HIDDEN),
+]
+
+
+class Compiler:
+    """Reads the headers once: each function then costs only itself."""
+
+    def __init__(self, command, root, folder):
+        self.folder = pathlib.Path(folder)
+        self.command = [*command, '-std=c++20', f'-I{root}/include']
+        prelude = self.folder / 'prelude.hpp'
+        prelude.write_text(PRELUDE)
+        self.run('-x', 'c++-header', str(prelude), '-o', f'{prelude}.gch', check=True)
+
+    def run(self, *words, check=False):
+        return subprocess.run([*self.command, *words], check=check, capture_output=not check,
+                              text=True, env={**os.environ, 'LC_ALL': 'C'})
+
+    def errors_of(self, name, calls):
+        path = self.folder / f'{name}.cpp'
+        path.write_text(''.join(CALL % numbered for numbered in enumerate(calls)))
+        result = self.run('-fsyntax-only', '-include', str(self.folder / 'prelude.hpp'), str(path))
+        return [line for line in result.stderr.splitlines() if 'error:' in line]
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder, \
+         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as at_once:
+        compiler = Compiler(sys.argv[2:], pathlib.Path(sys.argv[1]), folder)
+        good = at_once.submit(compiler.errors_of, 'good', GOOD)
+        # One by one: the order of the compiler's messages is its own.
+        all_errors = at_once.map(lambda i: compiler.errors_of(f'bad{i}', [BAD[i][0]]),
+                                 range(len(BAD)))
+        wrong = []
+        for (call, text), errors in zip(BAD, all_errors):
+            if len(errors) != 1 or text not in errors[0]:
+                wrong += [call, f'  expected: {text}', *('  ' + error for error in errors)]
+        good = good.result()
+    if not good and not wrong:
+        print(f'{len(BAD)} functions are refused in one sentence each')
+        return 0
+    print('must compile:', *good, 'without the one expected error:', *wrong, sep='\n  ')
+    return 1
+
+
+sys.exit(main())
