@@ -101,7 +101,7 @@ LocalFunction::LocalFunction(const std::string& name, const BatchType& type,
   const NoMembersHere no_members;
   servers_->fork(
       {.count = settings.servers, .restarts = kServerRestarts},
-      [plan = ServerPlan{settings, type, id_, board_, std::move(handler)}](
+      [plan = ServerPlan{description(), settings, type, id_, board_, std::move(handler)}](
           Consumer<Bytes>& requests) { serve_batches(requests, plan); },
       queue_);
 }

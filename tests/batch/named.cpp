@@ -178,6 +178,7 @@ TEST_CASE("named: another type is refused with both") {
     } catch (const iq::WrongType& error) {
       text = error.what();
     }
+    iqtest::require(text.find(name) != std::string::npos, "which: " + text);
     iqtest::require(text.find("`int(int)`") != std::string::npos, "the function's: " + text);
     iqtest::require(text.find("`std::string(int)`") != std::string::npos, "ours: " + text);
   });
