@@ -39,7 +39,7 @@ struct BatchOptions {
   /// Calls of one batch with equal arguments are handed to the function once, and all get that
   /// result. Equal means: of the same bytes.
   bool dedup = false;
-  /// The largest batch in bytes, per calling thread. 0: 1 MiB.
+  /// The largest batch in bytes, per calling thread. Rounded up to a power of two. 0: 2 MiB.
   std::uint64_t bytes = 0;
 };
 
@@ -121,7 +121,7 @@ class batched<R(Args...)> {
   using argument_type = Argument;  ///< what the function's span is of
 
   /// Makes the function, served by forked processes. Errors: as IterableQueue's constructor and
-  /// WorkerGroup::fork; BadArgument for less than one server.
+  /// WorkerGroup::fork; BadArgument for less than one server, or a max_delay below 0.
   template <class F>
   explicit batched(F function, const BatchOptions& options = {})
       : batched(std::string(), std::move(function), options) {}

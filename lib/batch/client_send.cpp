@@ -22,6 +22,12 @@ void BatchClient::refuse(const Route& route, Status status) {
 // never come to what fills the queue. And who fills a queue that nobody serves is told.
 std::byte* BatchClient::make_room(Route& route, std::size_t bytes) {
   constexpr std::int64_t kReadAgainNs = 1'000'000;
+  if (bytes > route.core->max_bytes()) {
+    throw TooLarge(fmt::format(
+        "cannot call {}: this call has {} bytes encoded, at most {} fit. Make the function with "
+        "iq::BatchOptions{{.bytes = {}}} or more; nothing was called",
+        route.function->description(), bytes, route.core->max_bytes(), bytes));
+  }
   std::byte* to = nullptr;
   Status status = route.core->begin_encoded(bytes, kAtOnce, to);
   for (std::int64_t look = 0; status == Status::full || status == Status::timeout;) {

@@ -101,7 +101,7 @@ LocalFunction::LocalFunction(const std::string& name, const BatchType& type,
   const NoMembersHere no_members;
   servers_->fork(
       {.count = settings.servers, .restarts = kServerRestarts},
-      [plan = ServerPlan{settings, type, id_, board_, std::move(handler)}](
+      [plan = ServerPlan{description(), settings, type, id_, board_, std::move(handler)}](
           Consumer<Bytes>& requests) { serve_batches(requests, plan); },
       queue_);
 }
@@ -135,7 +135,14 @@ void LocalFunction::introduce(const BatchType& type) {
         "answered for 10 s. They serve no batched function, or all hang in one",
         name_));
   }
-  if (welcome->error()) std::rethrow_exception(welcome->error());
+  try {
+    if (welcome->error()) std::rethrow_exception(welcome->error());
+  } catch (const ServerDied&) {
+    throw ServerDied(fmt::format(
+        "cannot open batched function \"{0}\": nobody serves it. The program that made it was "
+        "killed: iq rm {0}, then start it again",
+        name_));
+  }
   const WelcomeBody& body = welcome->body;
   id_ = body.function;
   settings_.max_size = body.max_size;

@@ -88,6 +88,7 @@ class LocalFunction final : public BatchFunction,
 
 /// What every server of a function has from its maker.
 struct ServerPlan {
+  std::string description;  ///< of the function, for messages
   BatchSettings settings;
   BatchType type;
   std::uint64_t function = 0;

@@ -66,6 +66,17 @@ struct ServerProcess {
   std::atomic<int> listeners{0};  ///< threads that wait for a batch, or are about to
 };
 
+std::string told_of_death(const ServerPlan& plan) {
+  return fmt::format(
+      "{}: {}. It may have been carried out{}", plan.description,
+      plan.settings.idempotent
+          ? "two processes that served this call's batch were killed or ended in the middle of it"
+          : "the process that served this call's batch was killed or ended in the middle of it",
+      plan.settings.idempotent
+          ? ""
+          : ". Declare the function idempotent to have such a batch served once more");
+}
+
 class ServerThread final : ReplyWatch {
  public:
   ServerThread(ServerProcess& process, Consumer<Bytes>& requests, bool is_first)
@@ -197,9 +208,10 @@ void ServerThread::welcome(const RequestHead& head, WireReader& in) {
   if (theirs.layout != plan.type.layout) {
     const std::string_view text(reinterpret_cast<const char*>(name.data()), name.size());
     work_.fail(0, std::make_exception_ptr(WrongType(fmt::format(
-                      "cannot open a batched function: it is `{}` (layout {:08x}), this program's "
-                      "is `{}` (layout {:08x}). Rebuild both programs",
-                      plan.type.name, plan.type.layout >> 32, text, theirs.layout >> 32))));
+                      "cannot open {}: it is `{}` (layout {:08x}), this program's is `{}` (layout "
+                      "{:08x}). Rebuild both programs",
+                      plan.description, plan.type.name, plan.type.layout >> 32, text,
+                      theirs.layout >> 32))));
   } else {
     const InboxAddress file = plan.board->address();
     const WelcomeBody body{plan.function,
@@ -217,10 +229,7 @@ void ServerThread::welcome(const RequestHead& head, WireReader& in) {
 void ServerThread::run_handler() {
   const std::uint32_t deliveries = core_->deliveries();
   if (deliveries > (process_.plan.settings.idempotent ? 2U : 1U)) {
-    return work_.fail_all(std::make_exception_ptr(ServerDied(
-        "the process that served this call's batch was killed or ended in the middle of it. It may "
-        "have been carried out. Declare the function idempotent to have such a batch served once "
-        "more")));
+    return work_.fail_all(std::make_exception_ptr(ServerDied(told_of_death(process_.plan))));
   }
   const std::lock_guard lock(process_.turn);
   try {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "iq/batch.hpp"
+#include "iq/batch_context.hpp"
 #include "iq/error.hpp"
 #include "iq/worker_group.hpp"
 #include "support/process.hpp"
@@ -198,6 +199,27 @@ TEST_CASE("batched: a result larger than a reply is an error to its caller, with
   CHECK(f(10) == std::string(10, 'x'));
 }
 
-TEST_CASE("batched: no servers is refused") {
+TEST_CASE("batched: a call that is too large says so in the words of functions, not of queues") {
+  const std::string name = iqtest::temp_name("large");
+  iq::batched<int(std::string)> f{iq::create_only, name, [](std::span<const std::string> batch) {
+                                    return std::vector<int>(batch.size());
+                                  }};
+  for (const bool in_context : {false, true}) {
+    std::optional<iq::BatchContext> context;
+    if (in_context) context.emplace();
+    const std::string text =
+        text_of<iq::TooLarge>([&] { f(std::string(std::size_t{3} << 20, 'x')); });
+    CHECK(text.find("cannot call batched function \"" + name + "\"") != std::string::npos);
+    CHECK(text.find("at most 2097152 fit. Make the function with iq::BatchOptions{.bytes = ") !=
+          std::string::npos);
+    CHECK(f("short") == 0);
+  }
+}
+
+TEST_CASE("batched: no servers is refused, and so is a delay below 0") {
   CHECK_THROWS_AS((iq::batched<int(int)>{add_one, {.servers = 0}}), iq::BadArgument);
+  using namespace std::chrono_literals;
+  CHECK(text_of<iq::BadArgument>([] {
+          iq::batched<int(int)>{add_one, {.max_delay = -5ms}};
+        }).find("-5000000 ns") != std::string::npos);
 }

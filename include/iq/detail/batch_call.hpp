@@ -57,11 +57,19 @@ BatchType batch_type() {
   }
 }
 
+[[noreturn, gnu::noinline, gnu::cold]] inline void refuse_delay(std::int64_t delay_ns) {
+  throw BadArgument("BatchOptions::max_delay is " + std::to_string(delay_ns) +
+                    " ns: it must be 0 or more; left out, no time makes a batch go");
+}
+
 template <class Options>
 BatchSettings settings_of(const Options& options) {
   BatchSettings settings;
   settings.max_size = options.max_size;
-  if (options.max_delay) settings.max_delay_ns = options.max_delay->count();
+  if (options.max_delay) {
+    settings.max_delay_ns = options.max_delay->count();
+    if (settings.max_delay_ns < 0) refuse_delay(settings.max_delay_ns);
+  }
   settings.servers = options.servers;
   settings.idempotent = options.idempotent;
   settings.capacity_bytes = options.bytes;
@@ -153,10 +161,12 @@ inline DedupedBatch dedup_batch(const BatchWork& work) {
   return batch;
 }
 
-[[noreturn, gnu::noinline, gnu::cold]] inline void refuse_count(std::size_t calls,
+[[noreturn, gnu::noinline, gnu::cold]] inline void refuse_count(const std::string& function,
+                                                                std::size_t calls,
                                                                 std::size_t results) {
-  throw BadArgument("a batch function returned " + std::to_string(results) + " results for " +
-                    std::to_string(calls) + " calls: it must return one per call, in their order");
+  throw BadArgument("a batch function of " + function + " returned " + std::to_string(results) +
+                    " results for " + std::to_string(calls) +
+                    " calls: it must return one per call, in their order");
 }
 
 /// Decodes the arguments, calls the function and writes one answer per call.
@@ -179,7 +189,7 @@ void serve_batch(BatchWork& work, bool dedup, F&& function) {
     using Element = std::ranges::range_value_t<Results>;
     Results results = function(std::span<const Argument>(arguments));
     const auto count = static_cast<std::size_t>(std::ranges::distance(results));
-    if (count != size) refuse_count(size, count);
+    if (count != size) refuse_count(batch_type<R, Argument>().name, size, count);
     std::size_t i = 0;
     for (const Element& element : results) {
       write_answer<R, Element>(work, dedup ? shared.first[i] : i, element);
