@@ -19,6 +19,12 @@ namespace {
 
 constexpr const char* kSharedFolder = "/dev/shm/";
 
+/// A sanitizer's own file, which it opens with its first word: tests/sanitize/run.py.
+bool is_report(const std::string& target) {
+  const char* folder = std::getenv("IQ_REPORTS");
+  return folder != nullptr && target.starts_with(folder);
+}
+
 std::map<int, std::string> open_descriptors() {
   std::map<int, std::string> result;
   DIR* directory = ::opendir("/proc/self/fd");
@@ -30,7 +36,7 @@ std::map<int, std::string> open_descriptors() {
     char target[PATH_MAX] = "";
     const std::string path = std::string("/proc/self/fd/") + entry->d_name;
     if (::readlink(path.c_str(), target, sizeof target - 1) < 0) continue;
-    result[number] = target;
+    if (!is_report(target)) result[number] = target;
   }
   ::closedir(directory);
   return result;
