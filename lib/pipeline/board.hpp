@@ -44,6 +44,7 @@ struct BoardHead {
   std::atomic<std::uint32_t> cancelled{0};  ///< the caller wants no more; or waits
   std::atomic<std::uint32_t> enough{0};     ///< sources that may be endless are read no further
   std::atomic<std::uint32_t> ending{0};     ///< told to the workers before their queues are stopped
+  std::atomic<std::uint32_t> over{0};  ///< all workers have ended: no signal is heeded any more
   EndRecord record;
 };
 

@@ -53,6 +53,7 @@ void Conductor::run() {
   board_.head().started.store(1);
   futex_wake(board_.head().started, 1);
   while (crew_ && !crew_->wait(now_ns() + kLookAroundNs, signals_.fd())) look_after();
+  board_.head().over.store(1);  // what came before, judge() sees
   judge();
   if (observer_) observer_->finish();
   leave_queues();

@@ -89,7 +89,7 @@ class RunningPipeline {
   void start() {
     hooks.begin();
     started = true;
-    signals.emplace(plan.options.signals);
+    signals.emplace(plan.options.signals, &board.head().over);
     if (in_threads()) {
       conductor = std::thread([this] {
         ExitGate::enter_own_thread();
@@ -110,7 +110,9 @@ class RunningPipeline {
 
   bool has_ended() {
     if (ended) return true;
-    return in_threads() ? conductor_ended.load() : group.alive() == 0;
+    if (in_threads() ? !conductor_ended.load() : group.alive() != 0) return false;
+    signals.reset();  // a conductor that was killed has not said that it is over
+    return true;
   }
 
   // True when it has ended.

@@ -4,7 +4,8 @@
 // is not ours. The handler writes a byte into a pipe per watcher and does nothing else; user code
 // may have closed that pipe, so its inode is looked at first. A child that the program forks
 // meanwhile inherits the handler: there it gives the program's own one back and raises the signal
-// again.
+// again. So it does when all that are watched for have ended, though nobody has noticed yet: a
+// Ctrl-C is never swallowed.
 #include "sys/signal_watch.hpp"
 
 #include <fcntl.h>
@@ -24,13 +25,15 @@ namespace {
 constexpr int kWatched[] = {SIGINT, SIGTERM};
 
 // Written under the ForkGuard; what the handler reads is atomic.
+using Ended = std::atomic<std::uint32_t>;
 struct Watchers {
-  std::array<std::atomic<int>, 16> events;  // descriptor + 1 of each, 0: free
-  std::array<FileId, 16> pipes{};           // what it must stand for
-  std::atomic<int> inside{0};               // handlers that may still use a descriptor
+  std::array<std::atomic<int>, 16> events;            // descriptor + 1 of each, 0: free
+  std::array<FileId, 16> pipes{};                     // what it must stand for
+  std::array<std::atomic<const Ended*>, 16> ended{};  // null: as long as it is watched
+  std::atomic<int> inside{0};                         // handlers that may still use a descriptor
   std::atomic<std::uint64_t> generation{0};
   struct sigaction before[std::size(kWatched)]{};
-  bool ours[std::size(kWatched)]{};
+  std::atomic<bool> ours[std::size(kWatched)]{};
   int count = 0;
 };
 constinit Watchers watchers;
@@ -40,20 +43,30 @@ void give_back(std::size_t which) noexcept {
   watchers.ours[which] = false;
 }
 
+bool tell_watchers(int signal) noexcept {
+  const auto byte = static_cast<unsigned char>(signal);
+  bool is_taken = false;
+  watchers.inside.fetch_add(1);
+  for (std::size_t i = 0; i < watchers.events.size(); ++i) {
+    const int number = watchers.events[i].load() - 1;
+    const Ended* const ended = watchers.ended[i].load();
+    if (number < 0 || (ended != nullptr && ended->load() != 0)) continue;
+    is_taken = true;
+    if (try_file_id(number) != watchers.pipes[i]) continue;
+    static_cast<void>(!::write(number, &byte, 1));
+  }
+  watchers.inside.fetch_sub(1);
+  return is_taken;
+}
+
 void on_signal(int signal) noexcept {
   const int saved = errno;
-  if (watchers.generation.load(std::memory_order_relaxed) != process_generation()) {
-    ::sigaction(signal, &watchers.before[signal == kWatched[0] ? 0 : 1], nullptr);
+  const bool is_ours = watchers.generation.load(std::memory_order_relaxed) == process_generation();
+  if (!is_ours || !tell_watchers(signal)) {
+    const std::size_t which = signal == kWatched[0] ? 0 : 1;
+    ::sigaction(signal, &watchers.before[which], nullptr);
+    watchers.ours[which] = false;
     ::raise(signal);
-  } else {
-    const auto byte = static_cast<unsigned char>(signal);
-    watchers.inside.fetch_add(1);
-    for (std::size_t i = 0; i < watchers.events.size(); ++i) {
-      const int number = watchers.events[i].load() - 1;
-      if (number < 0 || try_file_id(number) != watchers.pipes[i]) continue;
-      static_cast<void>(!::write(number, &byte, 1));
-    }
-    watchers.inside.fetch_sub(1);
   }
   errno = saved;
 }
@@ -64,6 +77,7 @@ void take_over_signals() noexcept {
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   for (std::size_t i = 0; i < std::size(kWatched); ++i) {
+    if (watchers.ours[i]) continue;
     ::sigaction(kWatched[i], nullptr, &watchers.before[i]);
     // Told to ignore it (nohup, a background job of a shell): so be it.
     if (watchers.before[i].sa_handler == SIG_IGN) continue;
@@ -87,7 +101,7 @@ void forget_parents_watch() noexcept {
 
 }  // namespace
 
-SignalWatch::SignalWatch(bool wanted) noexcept {
+SignalWatch::SignalWatch(bool wanted, const std::atomic<std::uint32_t>* ended) noexcept {
   if (!wanted) return;
   const ForkGuard guard;
   forget_parents_watch();
@@ -100,12 +114,14 @@ SignalWatch::SignalWatch(bool wanted) noexcept {
   for (std::size_t i = 0; place_ < 0 && i < watchers.events.size(); ++i) {
     if (watchers.events[i].load() != 0) continue;
     watchers.pipes[i] = try_file_id(far_.get()).value_or(FileId{});
+    watchers.ended[i].store(ended);
     watchers.events[i].store(far_.get() + 1);
     place_ = static_cast<int>(i);
   }
   if (place_ < 0) event_.reset();  // too many at once
   if (!event_) return;
-  if (watchers.count++ == 0) take_over_signals();
+  ++watchers.count;
+  take_over_signals();
 }
 
 SignalWatch::~SignalWatch() {

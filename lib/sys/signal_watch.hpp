@@ -3,6 +3,9 @@
 
 #include <signal.h>
 
+#include <atomic>
+#include <cstdint>
+
 #include "sys/fd.hpp"
 
 namespace iq::detail {
@@ -19,8 +22,9 @@ struct SignalsSeen {
 /// last to go gives the program its handlers back.
 class SignalWatch {
  public:
-  /// Watches nothing when `wanted` is false.
-  explicit SignalWatch(bool wanted) noexcept;
+  /// Watches nothing when `wanted` is false; no longer once `*ended` is not 0: then the signal is
+  /// the program's own again, unless another one watches.
+  explicit SignalWatch(bool wanted, const std::atomic<std::uint32_t>* ended = nullptr) noexcept;
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;

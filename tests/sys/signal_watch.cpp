@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdint>
 #include <thread>
 
 #include "support/process.hpp"
@@ -45,6 +47,35 @@ TEST_CASE("SignalWatch: counts both signals, and gives the handlers back") {
   }
   CHECK(is_default(action_of(SIGINT)));
   CHECK(is_default(action_of(SIGTERM)));
+}
+
+TEST_CASE("SignalWatch: when what is watched for has ended, a signal is the program's own") {
+  static std::atomic<int> programs{0};
+  struct sigaction mine {};
+  mine.sa_handler = [](int) { ++programs; };
+  struct sigaction before {};
+  ::sigaction(SIGINT, &mine, &before);
+  {
+    std::atomic<std::uint32_t> ended{0};
+    SignalWatch watch(true, &ended);
+    ::raise(SIGINT);
+    CHECK(watch.take().interrupts == 1);
+    CHECK(programs == 0);
+    ended = 1;
+    ::raise(SIGINT);
+    ::raise(SIGINT);
+    CHECK(programs == 2);
+    CHECK(watch.take().all() == 0);
+    {
+      SignalWatch another(true);
+      ::raise(SIGINT);
+      CHECK(another.take().interrupts == 1);
+      CHECK(programs == 2);
+    }
+  }
+  ::raise(SIGINT);
+  CHECK(programs == 3);
+  ::sigaction(SIGINT, &before, nullptr);
 }
 
 TEST_CASE("SignalWatch: two at the same time both see a signal; the last one gives back") {

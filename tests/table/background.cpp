@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -317,6 +318,22 @@ TEST_CASE("background: a forked child that leaves the scope leaves its parent's 
     CHECK(p->ok());
     CHECK(*closed == 1);
   }
+}
+
+TEST_CASE(
+    "background: Ctrl-C behind the end, which nobody has been told yet, is the program's own") {
+  auto child = iqtest::spawn([] {
+    ::signal(SIGINT, SIG_DFL);
+    iq::Steps p{iq::funcstep([](int) {})};
+    p.put(1);
+    p.start();
+    p.finish();
+    iqtest::require(iqtest::wait_until([&] { return p.report().has_ended; }), "ended");
+    ::raise(SIGINT);
+    p.wait();
+  });
+  CHECK(child.wait().signal == SIGINT);
+  CHECK(iqtest::reap_orphans(2.0));
 }
 
 TEST_CASE("background: a child that the program forks itself leaves its parent's table alone") {
