@@ -16,8 +16,6 @@
 namespace iq::detail {
 namespace {
 
-constexpr std::size_t kLeastColumns = 20;
-
 bool is_set(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0';
@@ -59,14 +57,14 @@ void ReportWriter::write(const RunReport& report) {
 void ReportWriter::draw(const RunReport& report) {
   TerminalSize size = terminal_size(descriptor_);
   if (size.columns == 0) size = {80, 24};
-  size.columns = std::max(size.columns, kLeastColumns);
   std::string text = "\r";
   std::size_t up = 0;
   for (const std::size_t width : drawn_)
     up += std::max<std::size_t>(width + size.columns - 1, 1) / size.columns;
   if (up != 0) text += fmt::format("\033[{}A", up);
   // One column less: behind a full line terminals differ in where the cursor is.
-  std::vector<std::string> lines = table_of(report, size.columns - 1, colours_);
+  std::vector<std::string> lines =
+      table_of(report, std::max<std::size_t>(size.columns, 2) - 1, colours_);
   // What has scrolled away could not be drawn over. The last table may be of any length.
   const std::size_t most = size.rows > 2 ? size.rows - 1 : lines.size();
   if (!report.has_ended && lines.size() > most) {

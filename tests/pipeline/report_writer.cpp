@@ -90,7 +90,7 @@ TEST_CASE("ReportWriter: narrow and wide, and a terminal whose width changes mea
   std::uint64_t done = 1;
   writer.write(sample(done));
   screen.add(pty.read());
-  for (const unsigned columns : {60U, 25U, 130U, 20U, 80U}) {
+  for (const unsigned columns : {60U, 25U, 130U, 20U, 12U, 5U, 2U, 80U}) {
     pty.resize(static_cast<unsigned short>(columns));
     screen.resize(columns);  // the terminal breaks what stands there anew
     writer.write(sample(++done));
