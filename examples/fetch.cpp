@@ -2,15 +2,16 @@
 // web server that this program starts itself, on the loopback. Where the server answers 503, the
 // fetcher tries again.
 //
-// fetch            the three pages of the introduction
-// fetch N          N pages
-// fetch N --report how it is getting on, on stderr
+// fetch              the three pages of the introduction, and one that is missing
+// fetch N            N pages
+// fetch [N] --report the same, and how it is getting on, on stderr
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <ranges>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <iq/iq.hpp>
 
@@ -24,6 +25,7 @@ class RunningServer {
  public:
   RunningServer() {
     crew_.fork(1, [this] { server_.run(); });
+    server_.leave();  // so that nobody waits for an answer when it is gone
   }
   RunningServer(const RunningServer&) = delete;
   RunningServer& operator=(const RunningServer&) = delete;
@@ -75,12 +77,29 @@ void fetch(int pages, const iq::Reporting& report) {
               static_cast<int>(pipeline.retried()));
 }
 
+// Of pages: 1 or more.
+bool is_number(std::string_view word, int& number) {
+  const auto [end, error] = std::from_chars(word.begin(), word.end(), number);
+  return error == std::errc() && end == word.end() && number > 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  int pages = 0;
+  bool reports = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word(argv[i]);
+    if (word == "--report") {
+      reports = true;
+    } else if (!is_number(word, pages)) {
+      std::fprintf(stderr, "fetch: \"%s\" is no number of pages\nusage: fetch [N] [--report]\n",
+                   argv[i]);
+      return 2;
+    }
+  }
   try {
-    const bool reports = argc > 2 && argv[2] == std::string_view("--report");
-    fetch(argc > 1 ? std::atoi(argv[1]) : 0, reports ? iq::report_to(stderr) : iq::Reporting());
+    fetch(pages, reports ? iq::report_to(stderr) : iq::Reporting());
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fetch: %s\n", error.what());

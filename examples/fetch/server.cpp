@@ -11,17 +11,19 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <deque>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
-#include <vector>
 
 namespace beast = boost::beast;
 namespace http = beast::http;
 using boost::asio::ip::tcp;
 
 namespace {
+
+constexpr std::size_t kMostConnections = 64;
 
 // What all connections share.
 class Pages {
@@ -72,14 +74,19 @@ PageServer::PageServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXE
   port_ = ntohs(address.sin_port);
 }
 
-PageServer::~PageServer() { ::close(listener_); }
+PageServer::~PageServer() { leave(); }
+
+void PageServer::leave() {
+  if (listener_ >= 0) ::close(listener_);
+  listener_ = -1;
+}
 
 void PageServer::run() const {
   boost::asio::io_context context;
   tcp::acceptor acceptor(context);
   acceptor.assign(tcp::v4(), ::dup(listener_));
   Pages pages;
-  std::vector<std::thread> connections;
+  std::deque<std::thread> connections;
   for (bool is_wanted = true; is_wanted;) {
     tcp::socket socket = acceptor.accept();
     beast::flat_buffer buffer;
@@ -89,6 +96,10 @@ void PageServer::run() const {
     if (error) continue;
     const std::string target(request.target());
     is_wanted = target != "/quit";
+    if (connections.size() == kMostConnections) {
+      connections.front().join();
+      connections.pop_front();
+    }
     connections.emplace_back([&pages, target, socket = std::move(socket)]() mutable {
       beast::error_code ignored;
       http::write(socket, pages.answer(target), ignored);

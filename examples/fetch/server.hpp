@@ -11,6 +11,9 @@ class PageServer {
   PageServer& operator=(const PageServer&) = delete;
   ~PageServer();
 
+  /// Listens no longer in this process: the one that serves does.
+  void leave();
+
   unsigned short port() const { return port_; }
 
   /// Answers until somebody asks for /quit. /N is a page; each third one is refused with 503 when

@@ -39,8 +39,9 @@ int descriptor_of(std::FILE* stream) {
 }
 
 ReportWriter::ReportWriter(int descriptor)
-    : descriptor_(descriptor),
-      draws_(is_terminal(descriptor) && !is_dumb()),
+    : own_(is_terminal(descriptor) ? opened_without_waiting(descriptor) : Fd()),
+      descriptor_(own_ ? own_.get() : descriptor),
+      draws_(is_terminal(descriptor_) && !is_dumb()),
       colours_(draws_ && !is_set("NO_COLOR")) {}
 
 void ReportWriter::write(const RunReport& report) {

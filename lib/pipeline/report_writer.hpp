@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "iq/report.hpp"
+#include "sys/fd.hpp"
 
 namespace iq::detail {
 
@@ -27,6 +28,7 @@ class ReportWriter {
  private:
   void draw(const RunReport& report);
 
+  Fd own_;  // where it is a terminal
   int descriptor_;
   bool draws_;
   bool colours_;

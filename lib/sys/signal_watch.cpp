@@ -49,11 +49,11 @@ bool tell_watchers(int signal) noexcept {
   watchers.inside.fetch_add(1);
   for (std::size_t i = 0; i < watchers.events.size(); ++i) {
     const int number = watchers.events[i].load() - 1;
-    if (number < 0 || try_file_id(number) != watchers.pipes[i]) continue;
     const Ended* const ended = watchers.ended[i].load();
-    if (ended != nullptr && ended->load() != 0) continue;
-    static_cast<void>(!::write(number, &byte, 1));
+    if (number < 0 || (ended != nullptr && ended->load() != 0)) continue;
     is_taken = true;
+    if (try_file_id(number) != watchers.pipes[i]) continue;
+    static_cast<void>(!::write(number, &byte, 1));
   }
   watchers.inside.fetch_sub(1);
   return is_taken;

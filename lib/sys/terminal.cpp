@@ -1,10 +1,12 @@
 // Writing to whatever a descriptor leads to, without ever waiting for it: who looks after a
 // pipeline must not hang on a terminal that is stopped, or on a pipe that nobody reads. The
 // descriptor is the user's, and others share it, so it is not made non-blocking; what can be
-// written at once is asked for, piece by piece. SIGPIPE is kept away from a program that may not
-// expect it.
+// written at once is asked for, piece by piece; and a terminal, which says that it can be written
+// to though it has room for a few characters only, is opened once more. SIGPIPE is kept away from a
+// program that may not expect it.
 #include "sys/terminal.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -13,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <ctime>
 
 namespace iq::detail {
@@ -46,6 +49,14 @@ bool write_pieces(int fd, std::string_view text) noexcept {
 int descriptor_behind(std::FILE* stream) noexcept { return ::fileno(stream); }
 
 bool is_terminal(int fd) noexcept { return ::isatty(fd) == 1; }
+
+// By way of /proc, so that it is a file description of its own: the user's is not made
+// non-blocking.
+Fd opened_without_waiting(int fd) noexcept {
+  char path[32];
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return Fd(::open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+}
 
 TerminalSize terminal_size(int fd) noexcept {
   winsize size{};

@@ -5,12 +5,17 @@
 #include <cstdio>
 #include <string_view>
 
+#include "sys/fd.hpp"
+
 namespace iq::detail {
 
 /// -1 when it has none.
 int descriptor_behind(std::FILE* stream) noexcept;
 
 bool is_terminal(int fd) noexcept;
+
+/// The same terminal, opened once more for writing that never waits; empty where that is refused.
+Fd opened_without_waiting(int fd) noexcept;
 
 struct TerminalSize {
   std::size_t columns = 0;  ///< 0: unknown

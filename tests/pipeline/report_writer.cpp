@@ -155,6 +155,24 @@ TEST_CASE("ReportWriter: into a file lines, at the end a table") {
   ::close(file);
 }
 
+TEST_CASE("ReportWriter: a terminal that has hardly any room left is not waited for") {
+  const Term term("xterm");
+  const Pty pty(120);
+  const int filling = ::open(::ttyname(pty.end()), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(filling >= 0);
+  const std::string line(200, '.');
+  while (::write(filling, line.data(), line.size()) > 0) {
+  }
+  ::close(filling);
+  ReportWriter writer(pty.end());
+  for (std::uint64_t done = 0; done < 300; ++done) writer.write(sample(done, 20));
+  Screen screen(120);
+  pty.read();
+  writer.write(sample(1000));
+  screen.add(pty.read());
+  CHECK(screen.rows() == expected(sample(1000), 120));
+}
+
 TEST_CASE("report_to: a pipeline on a terminal, from the first drawing to the last table") {
   const Term term("xterm");
   const Pty pty(70);

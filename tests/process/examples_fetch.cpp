@@ -21,6 +21,16 @@ TEST_CASE("fetch: the pages of the introduction, and one that is missing") {
   CHECK(fetch.out().find("/missing (404) ====") != std::string::npos);
 }
 
+TEST_CASE("fetch: what is no number of pages is refused") {
+  for (const char* word : {"abc", "0", "-3", "12x", "--reports"}) {
+    CAPTURE(word);
+    Program fetch({iqtest::example("fetch"), word});
+    CHECK(fetch.wait() == Exit{2, 0});
+    CHECK(fetch.out().empty());
+    CHECK(fetch.err().find("usage: fetch [N] [--report]") != std::string::npos);
+  }
+}
+
 TEST_CASE("fetch: a thousand pages, each once, though hundreds of answers were 503") {
   iqtest::limit_seconds(60);
   Program fetch({iqtest::example("fetch"), "1000", "--report"});
