@@ -205,7 +205,8 @@ class StepsCore final : public StepsBase {
       } catch (const NoConsumers&) {  // the steps have ended
       }
       if (status == Status::ok) return;
-      if (status != Status::timeout) explain_refusal();
+      // Killed before its input worker had come, nobody else would tell us.
+      if (status != Status::timeout || run_->has_ended()) explain_refusal();
     }
   }
 
