@@ -110,9 +110,7 @@ class StepsCore final : public StepsBase {
       while (reader_->poll(result)) results_.push_back(*std::move(result));
     }
   }
-  std::uint64_t count() const {
-    return count_of(rows_, &WorkerLine::done);
-  }
+  std::uint64_t count() const { return count_of(rows_, &WorkerLine::done); }
 
  private:
   friend SinglePassIterator<StepsCore>;
