@@ -14,6 +14,7 @@ void drop(int) {}
 struct Plain { int process(int x) { return x; } };
 struct Wordy { int process(const std::string& text) { return static_cast<int>(text.size()); } };
 struct Empty {};
+struct Putting { void process(int x, iq::Output<int>& out) const { out.put(x); } };
 struct Any { template <class T> int process(const T&) { return 1; } };
 void many(int x, iq::Output<int>& out) { out.put(x); }
 '''
@@ -26,11 +27,13 @@ FITS = 'a step cannot take what the step before it gives'
 NOTHING = 'a step returns nothing and is not the last one'
 FIRST = 'the first step does not name the type of what it takes'
 MANY = 'the function of an iterstep neither returns a range'
+CALLED = 'iq::funcstep and iq::iterstep take what can be called'
 FLATTEN = 'iq::flatten gets entries from the step before it that are no ranges'
 POINTER = 'must not contain a pointer'
 BYTES = 'an iq::Bytes is no item of a pipeline'
 
-GOOD = ['iq::Steps p{iq::step<Plain>(4), iq::funcstep(twice), iq::iterstep(many, 2)};' + USES,
+GOOD = ['iq::Steps p{iq::step<Putting>(2), iq::funcstep(twice)};' + USES,
+        'iq::Steps p{iq::step<Plain>(4), iq::funcstep(twice), iq::iterstep(many, 2)};' + USES,
         'iq::Steps p{iq::step<Plain>({.workers = 2, .retries = 1}), iq::funcstep(drop)};'
         + QUIET_USES,
         'iq::Steps p{iq::entries<int>, iq::funcstep([](auto x) { return x; }), iq::step<Any>(),'
@@ -45,7 +48,9 @@ BAD = [
     ('iq::Steps p{iq::funcstep(drop), iq::funcstep(twice), iq::funcstep(twice)};', NOTHING),
     ('iq::Steps p{iq::funcstep([](auto x) { return x; }), iq::funcstep(twice)};', FIRST),
     ('iq::Steps p{iq::chunk(3), iq::funcstep(twice)};', FIRST),
-    ('iq::Steps p{iq::iterstep(twice)};', MANY),
+    ('iq::Steps p{iq::iterstep(twice)}; for (long x : p.results()) static_cast<void>(x);', MANY),
+    ('iq::Steps p{iq::iterstep(Putting{}, 2), iq::funcstep(twice)};', CALLED),
+    ('iq::Steps p{iq::funcstep(twice), iq::funcstep(Plain{})};', CALLED),
     ('iq::Steps p{iq::funcstep(twice), iq::flatten};', FLATTEN),
     ('iq::Steps p{iq::funcstep(twice), iq::funcstep([](const int& x) { return &x; })};', POINTER),
     ('iq::Steps p{iq::funcstep([](int) { return iq::Bytes(); })};', BYTES),

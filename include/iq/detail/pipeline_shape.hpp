@@ -15,7 +15,11 @@ namespace iq::detail {
 
 /// The type of what comes behind a stage that was refused: whatever is added to it says nothing
 /// more, so that the one message stays the only one.
-struct Refused {};
+struct Refused {
+  /// What a loop over it names.
+  template <class T>
+  operator T() const;
+};
 
 /// Any value at all.
 struct Anything {

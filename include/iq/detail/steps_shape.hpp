@@ -332,14 +332,34 @@ struct TableCheck<In, Row, Rest...> {
     return false;
   }
 };
+template <class S>
+concept HasProcess = requires {
+  &S::process;
+};
+template <class S>
+concept HasCall = requires {
+  &S::operator();
+};
+
+/// A class with process() given as a function.
+template <class Row>
+inline constexpr bool kIsMisplaced = false;
+template <StepKind kKind, class S>
+  requires(kKind != StepKind::process && std::is_class_v<S>)
+inline constexpr bool kIsMisplaced<StepEntry<kKind, S>> = HasProcess<S> && !HasCall<S>;
+
 template <class First, class... Rest>
 consteval bool check_table() {
   using In = typename TableStart<First>::In;
-  constexpr bool kKnown = !std::same_as<In, Refused>;
+  constexpr bool kCalled = !(kIsMisplaced<First> || ... || kIsMisplaced<Rest>);
+  static_assert(kCalled,
+                "iq::Steps: iq::funcstep and iq::iterstep take what can be called. A class with "
+                "process() is an iq::step<Class>(workers), also where it puts many results.");
+  constexpr bool kKnown = !kCalled || !std::same_as<In, Refused>;
   static_assert(kKnown,
                 "iq::Steps: the first step does not name the type of what it takes: name it as its "
                 "parameter's, or write iq::entries<T> before it.");
-  if constexpr (kKnown) {
+  if constexpr (kCalled && kKnown) {
     if constexpr (check_item<In>()) {
       if constexpr (TableStart<First>::kIsRow)
         return TableCheck<In, First, Rest...>::check();
