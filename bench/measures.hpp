@@ -37,9 +37,11 @@ class QueueName {
 
 /// How much of it there is to be: taken from the length of a slice.
 struct Effort {
-  explicit Effort(const Plan& plan) : slice_ns(plan.slice_ns), pairs(plan.pairs) {}
+  explicit Effort(const Plan& plan)
+      : slice_ns(plan.slice_ns), pairs(plan.pairs), capacity(plan.capacity) {}
   std::int64_t slice_ns;
   int pairs;
+  std::size_t capacity;  ///< of what is at work, in items; 0: the default
   int times() const { return 3 * pairs; }
   std::int64_t long_ns() const { return 30 * slice_ns; }
   int lives() const {

@@ -95,7 +95,8 @@ class IqAmongIdle {
   static constexpr Parties kParties = Parties::processes;
   static constexpr std::size_t kBatch = 1;
 
-  explicit IqAmongIdle(Shape) : queue_(iq::create_only, name_) {}
+  explicit IqAmongIdle(Shape shape)
+      : queue_(iq::create_only, name_, {.capacity = shape.capacity}) {}
   void attached() { queue_.close(); }
 
   struct Producer {
@@ -132,6 +133,7 @@ class IqAmongIdle {
 
 void measure_slices(const Entry& entry, Shape shape, const Effort& effort,
                     std::vector<double>& readings) {
+  shape.capacity = effort.capacity;
   for (int i = 0; i < effort.pairs; ++i) {
     const SliceResult slice = run_slice(entry, shape, effort.slice_ns);
     if (!slice.error.empty()) throw std::runtime_error(slice.error);
