@@ -158,9 +158,9 @@ namespace iq {
 /// Generator, a lambda that takes `auto`, iq::chunk, an adaptor like std::views::filter(f). Nothing
 /// is read before the result is, unless a step reads all by itself, as one that sorts does.
 ///
-/// An rvalue is kept, an lvalue is referred to. All steps and ranges live as long as the result, so
-/// that a step which is a coroutine may take its range by reference and be a lambda with captures.
-/// The result is a view that can be moved, not copied.
+/// A range that is an rvalue is kept, an lvalue is referred to; steps are copied or moved. All live
+/// as long as the result, so that a step which is a coroutine may take its range by reference and
+/// be a lambda with captures. The result is a view that can be moved, not copied.
 ///
 /// Threads: one at a time. Processes: as Generator: in a stage of an iq::pipeline, `in` of a chain
 /// is such a range; the result can be given to from().
@@ -175,8 +175,8 @@ auto combine(R&& range, Steps&&... steps) {
   }
 }
 
-/// Reads `most` items of a range, all unless told, and drops them; then a loop goes on behind them.
-/// How many there were.
+/// Reads `most` items of a range, all unless told, and drops them. How many there were. A loop over
+/// a Generator, or what else is read once, goes on behind them; a container's starts anew.
 template <std::ranges::input_range R>
 std::uint64_t consume(R&& range, std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
   std::uint64_t count = 0;

@@ -105,8 +105,8 @@ class Steps final {
     for (const In& entry : entries) core_.put(In(entry));
   }
   /// Has a range read by a process of its own, only as fast as the steps take; several are read
-  /// side by side. It may be lazy and endless. An lvalue is referred to until the start, anything
-  /// else is kept; the caller's range is not advanced.
+  /// side by side. It may be lazy and endless. An lvalue is referred to until the start (where
+  /// nothing is forked, until the end), anything else is kept; the caller's range is not advanced.
   ///
   /// stop() still reads a range whose size is known to its end. One whose size is not known may be
   /// endless, and is read no further.
