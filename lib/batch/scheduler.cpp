@@ -85,7 +85,9 @@ void Pending::settle(std::exception_ptr error) {
   ready_ = true;
   if (process_ != process_generation()) return;
   TaskScheduler& scheduler = BatchClient::of_this_thread().scheduler();
-  for (TaskFiber* waiter : std::exchange(waiters_, {})) scheduler.make_ready(*waiter);
+  for (TaskFiber* waiter : std::exchange(waiters_, {})) {
+    if (waiter->awaited == 0 || --waiter->awaited == 0) scheduler.make_ready(*waiter);
+  }
   for (auto& then : std::exchange(then_, {})) then();
 }
 
@@ -140,6 +142,7 @@ bool TaskScheduler::await(Pending& pending, DeadlineNs deadline) {
   }
   while (!pending.ready_) {
     if (deadline != kForever && now_ns() >= deadline) return false;
+    self->awaited = 1;
     pending.waiters_.push_back(self);
     try {
       suspend(deadline);
@@ -166,21 +169,22 @@ std::size_t TaskScheduler::await_some(std::span<const PendingHandle> pending, st
     if (!one) refuse_moved_from("future");
     if (!one->ready_) one->require_own();
   }
-  std::size_t have = 0;
-  while ((have = ready()) < std::min(count, pending.size())) {
-    if (deadline != kForever && now_ns() >= deadline) break;
-    for (const auto& one : pending) {
-      if (!one->ready_) one->waiters_.push_back(self);
-    }
-    try {
-      suspend(deadline);
-    } catch (...) {
-      forget_all();
-      throw;
-    }
-    forget_all();
+  const std::size_t have = ready();
+  const std::size_t enough = std::min(count, pending.size());
+  if (have >= enough) return have;
+  // Woken once, by the one that makes it enough.
+  self->awaited = enough - have;
+  for (const auto& one : pending) {
+    if (!one->ready_) one->waiters_.push_back(self);
   }
-  return have;
+  try {
+    while (self->awaited > 0 && (deadline == kForever || now_ns() < deadline)) suspend(deadline);
+  } catch (...) {
+    forget_all();
+    throw;
+  }
+  forget_all();
+  return ready();
 }
 
 void TaskScheduler::make_ready(TaskFiber& fiber) noexcept {

@@ -67,6 +67,7 @@ class TaskFiber {
   std::shared_ptr<TaskJob> job;
   TaskContextHandle context;
   std::size_t number = 0;    ///< its place among the thread's
+  std::size_t awaited = 0;   ///< how many more of what it waits for it needs
   bool is_cold = false;      ///< idle, and its pages given back
   bool queued = false;       ///< stands in line to run
   std::exception_ptr error;  ///< what its wait ends with
