@@ -79,7 +79,10 @@ std::string readable_type(const std::type_info& type) {
 
 }  // namespace
 
+// The counters of a coverage build first: writing them opens files, for which the C library wants
+// a lock that whoever flushes below may hold until the end.
 void leave_worker_as_it_is(int code) noexcept {
+  write_coverage();
   static std::atomic<std::uint32_t> flushed{0};
   try {
     std::thread([] {
@@ -91,7 +94,6 @@ void leave_worker_as_it_is(int code) noexcept {
     while (flushed.load() == 0 && now_ns() < deadline_ns) futex_wait(flushed, 0, kFlushPatienceNs);
   } catch (...) {  // no thread: then what is in the buffers is lost
   }
-  write_coverage();
   ::_exit(code);
 }
 

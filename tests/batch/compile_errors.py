@@ -2,12 +2,11 @@
 """A function that serves no batches, or types that cannot travel, are refused by one readable
 error, whatever follows, not by pages of template names.
 Usage: compile_errors.py ROOT COMPILER..."""
-import concurrent.futures
-import os
 import pathlib
-import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+import refusals  # noqa: E402
 
 PRELUDE = '''#include "iq/iq.hpp"
 #include <memory>
@@ -17,7 +16,6 @@ std::vector<int> add_one(Ids ids);
 struct Shard { int number; };
 struct Closed { private: int hidden = 1; public: Closed(int); Closed(const Closed&); };
 '''
-CALL = 'void call%d() { %s }\n'
 
 BATCH = 'iq::batched: the function cannot be called with a batch'
 METHOD = 'iq::batched_method: the function cannot be called with an object and a batch'
@@ -75,46 +73,4 @@ BAD = [
      ' f(Closed(1), 2);', HIDDEN),
 ]
 
-
-class Compiler:
-    """Reads the headers once: each function then costs only itself."""
-
-    def __init__(self, command, root, folder):
-        self.folder = pathlib.Path(folder)
-        self.command = [*command, '-std=c++20', f'-I{root}/include']
-        prelude = self.folder / 'prelude.hpp'
-        prelude.write_text(PRELUDE)
-        self.run('-x', 'c++-header', str(prelude), '-o', f'{prelude}.gch', check=True)
-
-    def run(self, *words, check=False):
-        return subprocess.run([*self.command, *words], check=check, capture_output=not check,
-                              text=True, env={**os.environ, 'LC_ALL': 'C'})
-
-    def errors_of(self, name, calls):
-        path = self.folder / f'{name}.cpp'
-        path.write_text(''.join(CALL % numbered for numbered in enumerate(calls)))
-        result = self.run('-fsyntax-only', '-include', str(self.folder / 'prelude.hpp'), str(path))
-        return [line for line in result.stderr.splitlines() if 'error:' in line]
-
-
-def main():
-    with tempfile.TemporaryDirectory() as folder, \
-         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as at_once:
-        compiler = Compiler(sys.argv[2:], pathlib.Path(sys.argv[1]), folder)
-        good = at_once.submit(compiler.errors_of, 'good', GOOD)
-        # One by one: the order of the compiler's messages is its own.
-        all_errors = at_once.map(lambda i: compiler.errors_of(f'bad{i}', [BAD[i][0]]),
-                                 range(len(BAD)))
-        wrong = []
-        for (call, text), errors in zip(BAD, all_errors):
-            if len(errors) != 1 or text not in errors[0]:
-                wrong += [call, f'  expected: {text}', *('  ' + error for error in errors)]
-        good = good.result()
-    if not good and not wrong:
-        print(f'{len(BAD)} functions are refused in one sentence each')
-        return 0
-    print('must compile:', *good, 'without the one expected error:', *wrong, sep='\n  ')
-    return 1
-
-
-sys.exit(main())
+sys.exit(refusals.check(PRELUDE, GOOD, BAD, 'functions'))

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """A stage that does not fit what comes is refused by one readable error, whatever follows it, not
 by pages of template names. Usage: compile_errors.py ROOT COMPILER..."""
-import concurrent.futures
-import os
 import pathlib
-import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+import refusals  # noqa: E402
 
 PRELUDE = '''#include "iq/iq.hpp"
 #include <memory>
@@ -17,7 +16,6 @@ iq::Pipeline<int> start();
 iq::Generator<int> same(iq::Generator<int> range);
 struct Closed { private: int hidden = 1; public: Closed(int); Closed(const Closed&); };
 '''
-CALL = 'void call%d() { %s }\n'
 WHOLE = 'iq::pipeline().from(iota(0, 10))'
 START = 'start()'  # only what is refused is looked at
 
@@ -75,46 +73,4 @@ BAD = [
     ('iq::consume(iq::combine(iota(0), same, [](auto) { return 1; }, iq::chunk(3)));', RANGE),
 ]
 
-
-class Compiler:
-    """Reads the headers once: each pipeline then costs only itself."""
-
-    def __init__(self, command, root, folder):
-        self.folder = pathlib.Path(folder)
-        self.command = [*command, '-std=c++20', f'-I{root}/include']
-        prelude = self.folder / 'prelude.hpp'
-        prelude.write_text(PRELUDE)
-        self.run('-x', 'c++-header', str(prelude), '-o', f'{prelude}.gch', check=True)
-
-    def run(self, *words, check=False):
-        return subprocess.run([*self.command, *words], check=check, capture_output=not check,
-                              text=True, env={**os.environ, 'LC_ALL': 'C'})
-
-    def errors_of(self, name, calls):
-        path = self.folder / f'{name}.cpp'
-        path.write_text(''.join(CALL % numbered for numbered in enumerate(calls)))
-        result = self.run('-fsyntax-only', '-include', str(self.folder / 'prelude.hpp'), str(path))
-        return [line for line in result.stderr.splitlines() if 'error:' in line]
-
-
-def main():
-    with tempfile.TemporaryDirectory() as folder, \
-         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as at_once:
-        compiler = Compiler(sys.argv[2:], pathlib.Path(sys.argv[1]), folder)
-        good = at_once.submit(compiler.errors_of, 'good', GOOD)
-        # One by one: the order of the compiler's messages is its own.
-        all_errors = at_once.map(lambda i: compiler.errors_of(f'bad{i}', [BAD[i][0]]),
-                                 range(len(BAD)))
-        wrong = []
-        for (call, text), errors in zip(BAD, all_errors):
-            if len(errors) != 1 or text not in errors[0]:
-                wrong += [call, f'  expected: {text}', *('  ' + error for error in errors)]
-        good = good.result()
-    if not good and not wrong:
-        print(f'{len(BAD)} pipelines and chains are refused in one sentence each')
-        return 0
-    print('must compile:', *good, 'without the one expected error:', *wrong, sep='\n  ')
-    return 1
-
-
-sys.exit(main())
+sys.exit(refusals.check(PRELUDE, GOOD, BAD, 'pipelines and chains'))

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A table whose steps do not fit together is refused by one readable error, whatever is done with
 it, not by pages of template names. Usage: compile_errors.py ROOT COMPILER..."""
-import os
 import pathlib
-import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+import refusals  # noqa: E402
 
 PRELUDE = '''#include "iq/iq.hpp"
 int twice(int x) { return 2 * x; }
@@ -18,7 +18,6 @@ struct Putting { void process(int x, iq::Output<int>& out) const { out.put(x); }
 struct Any { template <class T> int process(const T&) { return 1; } };
 void many(int x, iq::Output<int>& out) { out.put(x); }
 '''
-CALL = 'void call%d() { %s }\n'
 USES = (' p.put(1); p.put_all({1, 2}); p.put_iterable(std::views::iota(0, 3)); p.run();'
         ' for (auto r : p.results()) static_cast<void>(r);')
 QUIET_USES = ' p.put(1); p.put_all({1, 2}); p.put_iterable(std::views::iota(0, 3)); p.run();'
@@ -58,30 +57,4 @@ BAD = [
      FITS),
 ]
 
-
-def errors_of(root, compiler, calls):
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / 'calls.cpp'
-        path.write_text(PRELUDE + ''.join(CALL % numbered for numbered in enumerate(calls)))
-        result = subprocess.run([*compiler, '-std=c++20', '-fsyntax-only', f'-I{root}/include',
-                                 str(path)],
-                                capture_output=True, text=True, env={**os.environ, 'LC_ALL': 'C'})
-        return [line for line in result.stderr.splitlines() if 'error:' in line]
-
-
-def main():
-    root, compiler = pathlib.Path(sys.argv[1]), sys.argv[2:]
-    good = errors_of(root, compiler, GOOD)
-    wrong = []
-    for call, text in BAD:  # one by one: the order of the compiler's messages is its own
-        errors = errors_of(root, compiler, [call + USES])
-        if len(errors) != 1 or text not in errors[0]:
-            wrong += [call, f'  expected: {text}', *('  ' + error for error in errors)]
-    if not good and not wrong:
-        print(f'{len(BAD)} tables are refused in one sentence each')
-        return 0
-    print('must compile:', *good, 'without the one expected error:', *wrong, sep='\n  ')
-    return 1
-
-
-sys.exit(main())
+sys.exit(refusals.check(PRELUDE, GOOD, [(call + USES, text) for call, text in BAD], 'tables'))
