@@ -282,7 +282,7 @@ std::uint64_t count_parked(const Segment& segment) noexcept {
 void glance_at_parked(const Segment& segment,
                       const std::function<void(const ParkedBytes&)>& visit) {
   const LaneView area = segment.parking();
-  const Position tail = area.control->tail.load(std::memory_order_acquire);
+  const Position tail = area.control->tail.load(std::memory_order_acquire);  // P16
   Position at = area.control->head.load(std::memory_order_acquire);
   if (tail - at > area.slot_count()) at = tail;
   for (; at != tail; ++at) {
