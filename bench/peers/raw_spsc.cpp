@@ -1,6 +1,11 @@
 // A limit, not a queue: a ring for one producer and one consumer that does nothing but publish,
 // each item or, in bulk, 32 at a time. No ownership, no acknowledgement, no end, no waiting. With
-// large items it is what copying them in, and out again or not, costs at least.
+// large items it is what copying them in, and out again or not, costs at least: through the caches,
+// or, streamed, past them.
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -19,7 +24,19 @@ struct Ring {
   alignas(kApart) Item slots[kSlots];
 };
 
-enum class Way : unsigned char { single, bulk, copy, in_place };
+enum class Way : unsigned char { single, bulk, copy, in_place, streamed };
+
+#ifdef __SSE2__
+template <class Item>
+void copy_past_the_caches(const Item& from, Item& to) {
+  const auto* source = reinterpret_cast<const __m128i*>(&from);
+  auto* target = reinterpret_cast<__m128i*>(&to);
+  for (std::size_t i = 0; i < sizeof(Item) / sizeof(__m128i); ++i) {
+    _mm_stream_si128(target + i, _mm_loadu_si128(source + i));
+  }
+  _mm_sfence();
+}
+#endif
 
 template <std::size_t kBytes, Way kWay, std::size_t kRingBytes>
 class RawSpsc {
@@ -44,7 +61,12 @@ class RawSpsc {
         seen_head = ring.head.load(std::memory_order_acquire);
         if (tail + kBatch - seen_head > kSlots) return false;
       }
-      std::copy(batch.begin(), batch.end(), ring.slots + tail % kSlots);
+#ifdef __SSE2__
+      if constexpr (kWay == Way::streamed) {
+        copy_past_the_caches(batch.front(), ring.slots[tail % kSlots]);
+      } else
+#endif
+        std::copy(batch.begin(), batch.end(), ring.slots + tail % kSlots);
       tail += kBatch;
       ring.tail.store(tail, std::memory_order_release);
       return true;
@@ -71,7 +93,7 @@ class RawSpsc {
         const bool several = tail - head >= 2;
         for (; head != tail; ++head) {
           const Item& item = ring.slots[head % kSlots];
-          if constexpr (kWay == Way::copy) {
+          if constexpr (kWay == Way::copy || kWay == Way::streamed) {
             *mine = item;
             visit(std::as_const(*mine));
           } else {
@@ -94,18 +116,20 @@ class RawSpsc {
   SharedBlock<Ring> ring_;
 };
 
+template <std::size_t kBytes, Way kWay, std::size_t kRingKiB>
+void add_limit(Entries& entries, const char* name, const char* mode) {
+  Entry limit = entry<RawSpsc<kBytes, kWay, kRingKiB * 1024>>(name, mode);
+  limit.limit = true;
+  limit.most = {1, 1};
+  entries.push_back(std::move(limit));
+}
+
+// The first fits into a core's own cache, the second only into the one that cores share: from there
+// lines come faster than out of another core's.
 template <std::size_t kBytes, Way kWay>
 void add_raw_spsc(Entries& entries, const char* mode) {
-  const auto add = [&]<std::size_t kRingKiB>(const char* name) {
-    Entry limit = entry<RawSpsc<kBytes, kWay, kRingKiB * 1024>>(name, mode);
-    limit.limit = true;
-    limit.most = {1, 1};
-    entries.push_back(std::move(limit));
-  };
-  // The first fits into a core's own cache, the second only into the one that cores share: from
-  // there lines come faster than out of another core's.
-  if constexpr (kBytes < 1'048'576) add.template operator()<256>("raw-256K");
-  add.template operator()<4096>("raw-4M");
+  if constexpr (kBytes < 1'048'576) add_limit<kBytes, kWay, 256>(entries, "raw-256K", mode);
+  add_limit<kBytes, kWay, 4096>(entries, "raw-4M", mode);
 }
 
 }  // namespace
@@ -118,6 +142,9 @@ void add_raw_spsc(Entries& entries) {
   for_each(LargeSizes{}, [&]<std::size_t kBytes>() {
     add_raw_spsc<kBytes, Way::copy>(entries, "copy");
     add_raw_spsc<kBytes, Way::in_place>(entries, "in_place");
+#ifdef __SSE2__
+    add_limit<kBytes, Way::streamed, 4096>(entries, "raw-4M-streamed", "copy");
+#endif
   });
 }
 

@@ -206,17 +206,29 @@ class Producer {
         if (status != Status::ok) return status;
         free = core.found_slots();
       }
-      std::memcpy(free.first, &item, sizeof(T));
+      copy_into(core, free.first, &item, sizeof(T));
       core.publish_until(free.position + 1);
     } else {
       const std::size_t bytes = Payload::size(item);
       std::byte* to = nullptr;
       const Status status = core.begin_encoded(bytes, deadline, to);
       if (status != Status::ok) return status;
-      Payload::write(item, to, bytes);
+      if constexpr (std::same_as<T, Bytes>) {
+        copy_into(core, to, item.data(), bytes);
+      } else {
+        Payload::write(item, to, bytes);
+      }
       core.publish_placed(1);
     }
     return Status::ok;
+  }
+
+  [[gnu::always_inline]] static void copy_into(detail::ProducerCore& core, std::byte* to,
+                                               const void* from, std::size_t bytes) noexcept {
+    if constexpr (!Payload::kInPlace || sizeof(T) >= detail::kLargeBytes) {
+      if (bytes >= detail::kLargeBytes) return core.copy_large(to, from, bytes);
+    }
+    if (bytes != 0) std::memcpy(to, from, bytes);
   }
 
   Result<Loan<T>> take_loan(std::size_t bytes, std::int64_t deadline) {
@@ -269,7 +281,7 @@ class Producer {
       }
       const std::size_t count =
           std::min<std::size_t>({free.count, kPieceItems, items.size() - result.accepted});
-      std::memcpy(free.first, items.data() + result.accepted, count * sizeof(T));
+      copy_into(core, free.first, items.data() + result.accepted, count * sizeof(T));
       core.publish_until(free.position + count);
       result.accepted += count;
     }

@@ -26,15 +26,24 @@ constexpr int kFewTries = 200;  // on a machine so busy that a second is no time
 constexpr std::uint64_t kEncodedSlotBytes = 64;
 
 // A lane that is larger than a core's own cache and smaller than the shared one is two to six times
-// as fast as a smaller one (docs/decisions/0010-size-of-a-lane.md).
-constexpr std::uint64_t kDefaultLaneBytes = std::uint64_t{2} << 20;
+// as fast as a smaller one (docs/decisions/0010-size-of-a-lane.md). A small file system should hold
+// the lanes of many producers.
+constexpr std::uint64_t kDefaultLaneBytes = std::uint64_t{4} << 20;
+constexpr std::uint64_t kLeastLaneBytes = std::uint64_t{64} << 10;
+constexpr std::uint64_t kLanesInFileSystem = 32;
 
-std::uint64_t default_capacity(const ItemType& type) {
-  if (!type.in_place) return 8192;
-  return std::clamp<std::uint64_t>(std::bit_floor(kDefaultLaneBytes / type.bytes), 4, 262'144);
+std::uint64_t default_lane_bytes_in_files() {
+  const std::uint64_t share = std::bit_floor(shm_directory_bytes() / kLanesInFileSystem);
+  return std::clamp(share, kLeastLaneBytes, kDefaultLaneBytes);
 }
 
-SegmentHeader header_for(const ItemType& type, const Options& options) {
+std::uint64_t default_capacity(const ItemType& type, std::uint64_t lane_bytes) {
+  if (!type.in_place) return 8192;
+  return std::clamp<std::uint64_t>(std::bit_floor(lane_bytes / type.bytes), 4, 262'144);
+}
+
+SegmentHeader header_for(const ItemType& type, const Options& options,
+                         std::uint64_t lane_bytes = kDefaultLaneBytes) {
   if (options.max_deliveries < 1 || options.max_deliveries > 14) {
     throw BadArgument(
         fmt::format("Options::max_deliveries is {}: it must be 1 to 14", options.max_deliveries));
@@ -56,11 +65,11 @@ SegmentHeader header_for(const ItemType& type, const Options& options) {
   SegmentHeader header;
   std::memset(&header, 0, sizeof header);
   header.slot_bytes = type.in_place ? type.bytes : kEncodedSlotBytes;
-  header.capacity = options.capacity != 0 ? options.capacity : default_capacity(type);
+  header.capacity = options.capacity != 0 ? options.capacity : default_capacity(type, lane_bytes);
   if (!type.in_place) {
     header.ring_bytes =
         options.bytes_per_producer == 0
-            ? kDefaultLaneBytes
+            ? lane_bytes
             : std::bit_ceil(std::max<std::uint64_t>(options.bytes_per_producer, 64));
   }
   header.in_place = type.in_place;
@@ -207,7 +216,7 @@ std::shared_ptr<QueueCore> QueueCore::make_anonymous(const ItemType& type, const
 std::shared_ptr<QueueCore> QueueCore::make_named(OpenMode mode, const std::string& name,
                                                  const ItemType& type, const Options& options) {
   shm_path(name);
-  const SegmentHeader ours = header_for(type, options);
+  const SegmentHeader ours = header_for(type, options, default_lane_bytes_in_files());
   const std::int64_t until = now_ns() + kPatienceNs;
   int tries = 0;
   do {

@@ -43,6 +43,7 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
     hopeless = (slept_out ? visible_work() : spin_for_work()) ? hopeless + 1 : 0;
     if (hopeless % kRoundsOfHope != 0) continue;
     if (stream_ended(segment())) return end_of_stream();
+    IQ_KILL_POINT(hunger_not_ended);
     const std::int64_t now = now_ns();
     if (look_behind(now)) return start_batch();
     if (now >= deadline) return pass_wake_on(Status::timeout);

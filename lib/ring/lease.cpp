@@ -80,6 +80,8 @@ void ConsumerRing::require_others() const {
         "leases, and this process has no other thread. ack() or give_back() first",
         segment().description(), leases == 1 ? "item" : fmt::format("{} items", leases)));
   }
+  // Closed: the last producer has left since we looked, and the next look finds the end.
+  if (is_closed(segment())) return;
   if (only_we_can_close(segment()) && drained(segment(), tag())) {
     throw WouldDeadlock(
         fmt::format("get from {}: it is empty, no producer is open, only this process could add "

@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "iq/detail/producer_core.hpp"
 #include "ring/byte_ring.hpp"
+#include "ring/large_copy.hpp"
 #include "ring/tend.hpp"
 #include "shm/attachment.hpp"
 
@@ -82,6 +83,7 @@ class ProducerRing final : public ProducerCore {
   Attachment attachment_;
   ByteRing ring_;
   Tender tender_;
+  CopyChooser copy_chooser_;
   Position stuck_at_ = UINT64_MAX;
   std::int64_t stuck_since_ns_ = 0;
   bool relaying_ = false;

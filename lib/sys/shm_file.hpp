@@ -49,6 +49,10 @@ bool unlink_name(std::string_view name, FileId id);
 ///         BadArgument for a range outside the file.
 void reserve_pages(int fd, std::uint64_t offset, std::uint64_t bytes, std::string_view what);
 
+/// All bytes of the file system that queues with names are in; UINT64_MAX when it has no limit of
+/// its own, or cannot be asked.
+std::uint64_t shm_directory_bytes() noexcept;
+
 /// Errors: SystemError when the descriptor is not open.
 std::uint64_t file_bytes(int fd);
 

@@ -101,6 +101,12 @@ void reserve_pages(int fd, std::uint64_t offset, std::uint64_t bytes, std::strin
   if (error != 0) throw_errno("fallocate", fmt::format("cannot reserve {}", what), error);
 }
 
+std::uint64_t shm_directory_bytes() noexcept {
+  struct statvfs status {};
+  const bool known = ::statvfs(shm_directory().c_str(), &status) == 0 && status.f_blocks != 0;
+  return known ? std::uint64_t{status.f_blocks} * status.f_frsize : UINT64_MAX;
+}
+
 std::uint64_t file_bytes(int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) throw_errno("fstat", "cannot tell the size of shared memory");

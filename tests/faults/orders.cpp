@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "iq/iq.hpp"
 #include "ring/parking.hpp"
 #include "ring/party.hpp"
 #include "ring/tend.hpp"
@@ -185,6 +186,35 @@ TEST_CASE("Order: who registers is LIVE before the epoch moves, so no scan overl
   CHECK(scanner.wait().code == 1);
   leave.set();
   CHECK(late.wait().ok());
+}
+
+// It is alone then, and nothing is there any more: what a consumer would be told that nobody can
+// end.
+TEST_CASE("Order: the last producer leaves a closed queue between two looks of a lonely consumer") {
+  iqtest::Flag leave;
+  iqtest::Flag left;
+  iqtest::Child lonely = iqtest::spawn([&] {
+    iq::IterableQueue<Number> queue;
+    iq::WorkerGroup crew;
+    crew.fork(
+        1,
+        [&](iq::Producer<Number> producer) {
+          leave.wait();
+          producer.close();
+          left.set();
+        },
+        queue);
+    auto consumer = queue.get_consumer();
+    queue.close();
+    iqtest::kill_at("hunger_not_ended", 1, KillAction::stop);
+    iqtest::require(!consumer.get(), "there was nothing, and the end is found");
+    crew.join();
+  });
+  REQUIRE(iqtest::stopped(lonely.pid()));
+  leave.set();
+  left.wait();
+  lonely.cont();
+  CHECK(lonely.wait().ok());
 }
 
 TEST_CASE("Order: the end looks for producers first, so what the last one put is not missed") {

@@ -2,6 +2,13 @@
 from mutant import Mutant
 
 MUTANTS = [
+    Mutant(
+        'closed-not-seen', 'hunger_not_ended',
+        'a lonely consumer takes a queue that has ended meanwhile for one that nobody can end',
+        'lib/ring/lease.cpp',
+        '  if (is_closed(segment())) return;\n', '',
+        'faults/orders', 'Order: the last producer leaves a closed queue between two looks of a '
+        'lonely consumer'),
     # ---- sleep and wake ----
     Mutant(
         'no-second-look', 'W1', 'a consumer sleeps without a look behind its announcement',

@@ -5,6 +5,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstddef>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -149,6 +151,25 @@ TEST_CASE("Small /dev/shm: 1 MiB: as many producers as there is room for, then t
     while (consumer.get_for(5s)) ++count;
     require(count == items, "each item comes");
     consumer.close();
+  });
+  CHECK(exit.ok());
+}
+
+TEST_CASE("Small /dev/shm: 64 MiB: lanes that nobody chose a size for leave room for twenty") {
+  const iqtest::Exit exit = iqtest::with_shm_of("64m", [] {
+    using Pages = iq::IterableQueue<std::array<std::byte, kPage>>;
+    const auto room = [](Pages& queue) {
+      auto producer = queue.get_producer();
+      std::size_t items = 0;
+      while (producer.try_put({}) == iq::Status::ok) ++items;
+      return items;
+    };
+    Pages pages(iq::create_only, kName);
+    require(room(pages) == 512, "a thirty-second of it");
+    std::vector<iq::Producer<std::array<std::byte, kPage>>> producers;
+    for (int i = 0; i < 20; ++i) producers.push_back(pages.get_producer());
+    Pages anonymous;
+    require(room(anonymous) == 1024, "4 MiB: it is somewhere else");
   });
   CHECK(exit.ok());
 }

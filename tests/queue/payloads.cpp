@@ -202,7 +202,7 @@ TEST_CASE("capacity: the default holds what the header says for numbers and for 
     return n;
   };
   CHECK(count(iq::IterableQueue<std::uint64_t>(), std::uint64_t{1}) == 262'144);
-  CHECK(count(iq::IterableQueue<Block<64>>(), Block<64>{}) == 32'768);
+  CHECK(count(iq::IterableQueue<Block<64>>(), Block<64>{}) == 65'536);
   CHECK(count(iq::IterableQueue<std::string>(), std::string("text")) == 8192);
   CHECK(count(iq::IterableQueue<Block<1 << 20>>(), Block<1 << 20>{}) == 4);
 }

@@ -14,6 +14,9 @@
 
 namespace iq::detail {
 
+/// From here on the way that a copy takes is worth a decision.
+inline constexpr std::size_t kLargeBytes = 4096;
+
 /// One producer endpoint: the owner of one lane. One thread at a time.
 class IQ_API ProducerCore {
  public:
@@ -44,6 +47,9 @@ class IQ_API ProducerCore {
 
   /// What wait_for_room() has found, also for those whose puts go on while others' are refused.
   Free found_slots() const noexcept { return {run_, run_length_, run_begin_}; }
+
+  /// Copies into a slot or a payload, the way that was fastest of late. For kLargeBytes and more.
+  void copy_large(std::byte* to, const void* from, std::size_t bytes) noexcept;
 
   /// Waits for a free slot. ok, or full (deadline_ns == kAtOnce), timeout, no_consumers, stopped,
   /// closed. Errors: WrongProcess, WouldDeadlock, NoSpace (parking area full), CannotProbe.
