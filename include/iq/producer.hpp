@@ -213,14 +213,19 @@ class Producer {
       std::byte* to = nullptr;
       const Status status = core.begin_encoded(bytes, deadline, to);
       if (status != Status::ok) return status;
-      if constexpr (std::same_as<T, Bytes>) {
-        copy_into(core, to, item.data(), bytes);
-      } else {
-        Payload::write(item, to, bytes);
-      }
+      write_payload(core, to, item, bytes);
       core.publish_placed(1);
     }
     return Status::ok;
+  }
+
+  [[gnu::always_inline]] static void write_payload(detail::ProducerCore& core, std::byte* to,
+                                                   Argument item, std::size_t bytes) {
+    if constexpr (std::same_as<T, Bytes>) {
+      copy_into(core, to, item.data(), bytes);
+    } else {
+      Payload::write(item, to, bytes);
+    }
   }
 
   [[gnu::always_inline]] static void copy_into(detail::ProducerCore& core, std::byte* to,

@@ -27,8 +27,8 @@ MUTANTS = [
     Mutant(
         'publish-first', 'T1, P1', 'the tail is stored before the item',
         'include/iq/producer.hpp',
-        '      Payload::write(item, to, bytes);\n      core.publish_placed(1);\n',
-        '      core.publish_placed(1);\n      Payload::write(item, to, bytes);\n',
+        '      write_payload(core, to, item, bytes);\n      core.publish_placed(1);\n',
+        '      core.publish_placed(1);\n      write_payload(core, to, item, bytes);\n',
         'faults/deaths', 'Producer: killed between the publication and put\'s return, its item is '
         'delivered'),
     Mutant(
