@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -68,6 +69,12 @@ class Job {
   virtual std::uint64_t take_overs() = 0;
 };
 
+/// For bench-trace, trace/turns.hpp: rounds in which each producer and consumer has a turn.
+struct Turns {
+  int warm = 0;     ///< before what counts: a lap of the ring, at least
+  int counted = 0;
+};
+
 struct SliceResult {
   double ns_per_item = 0;             ///< of round trips: the mean of their middle half
   double end_ms = 0;                  ///< from the last producer's end to the last consumer's
@@ -91,6 +98,8 @@ struct Entry {
   std::uint64_t (*expected_sum)(int producer, std::uint64_t items) = nullptr;
   /// Runs and checks a slice by itself; `make` and `expected_sum` are of no use then.
   SliceResult (*run)(Shape shape, std::int64_t slice_ns) = nullptr;
+  /// In bench-trace: all parties in one thread, by turns.
+  void (*take_turns)(Shape, Turns, const std::function<void()>& ready) = nullptr;
 };
 
 using Entries = std::vector<Entry>;

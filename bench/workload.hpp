@@ -10,6 +10,9 @@
 #include "arena.hpp"
 #include "item.hpp"
 #include "peer.hpp"
+#ifdef BENCH_TRACE
+#include "trace/turns.hpp"
+#endif
 
 namespace bench {
 
@@ -140,12 +143,17 @@ inline constexpr const char* kBulkOnOneCore = "one_core_bulk";
 
 template <Peer P>
 Entry entry(std::string peer, std::string mode = usual_mode<P>()) {
-  return {.peer = std::move(peer),
-          .mode = std::move(mode),
-          .bytes = sizeof(typename P::Item),
-          .parties = P::kParties,
-          .make = PeerJob<P>::make,
-          .expected_sum = expected_sum<typename P::Item>};
+  return {
+      .peer = std::move(peer),
+      .mode = std::move(mode),
+      .bytes = sizeof(typename P::Item),
+      .parties = P::kParties,
+      .make = PeerJob<P>::make,
+      .expected_sum = expected_sum<typename P::Item>,
+#ifdef BENCH_TRACE
+      .take_turns = take_turns<P>,
+#endif
+  };
 }
 
 }  // namespace bench

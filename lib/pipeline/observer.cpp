@@ -348,6 +348,12 @@ RunReport read_report(const Wiring& wiring, const PipelineBoard& board) {
     stage.memory = figures.memory;
     stage.restarts = static_cast<std::uint32_t>(figures.restarts);
     stage.parked = figures.parked;
+    if (is_caller && report.has_ended) {  // it reads on when all others have left
+      const QueueCounts now = QueueCounts::of(*wiring.stages.back().out);
+      stage.done = now.acknowledged;
+      stage.queued = now.stats.queued;
+      stage.in_hand = now.stats.in_hand;
+    }
   }
   return report;
 }

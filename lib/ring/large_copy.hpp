@@ -36,7 +36,4 @@ class CopyChooser {
   std::uint64_t other_ = kNever;  ///< the same of the other way
 };
 
-/// As memcpy, past the caches; when it returns, the bytes are visible before all later stores.
-void copy_streamed(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
-
 }  // namespace iq::detail

@@ -101,10 +101,10 @@ TEST_CASE("TooLarge: a result that no queue of the stage can hold is told in the
   const auto run = [](std::uint64_t bytes) {
     return iq::pipeline()
         .from(iota(0, 3))
-        .map([](int) { return std::string(3 << 20, 'x'); }, {.bytes_per_worker = bytes})
+        .map([](int) { return std::string(5 << 20, 'x'); }, {.bytes_per_worker = bytes})
         .join();
   };
-  CHECK(run(std::uint64_t{8} << 20) == 3);
+  CHECK(run(std::uint64_t{16} << 20) == 3);
   try {
     run(0);
     FAIL("it fits");

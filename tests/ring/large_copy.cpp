@@ -1,14 +1,11 @@
 // Large items: the bytes arrive whichever way they are copied, and the way is the one that is fast.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <numeric>
 #include <span>
-#include <thread>
 #include <vector>
 
 #include "iq/iq.hpp"
@@ -92,28 +89,6 @@ TEST_CASE("a process that loses its processor in the midst of copies does not ch
   }
 }
 
-TEST_CASE("a copy past the caches is a copy, wherever it begins and however long it is") {
-  std::vector<std::byte> from(9000);
-  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::byte>(i * 7 + i / 256);
-  for (const std::size_t to_offset : {0, 1, 8, 15, 16, 63}) {
-    for (const std::size_t from_offset : {0, 1, 16, 31}) {
-      for (const std::size_t bytes : {0, 1, 15, 16, 17, 64, 4095, 4096, 4097, 8192}) {
-        CAPTURE(to_offset);
-        CAPTURE(from_offset);
-        CAPTURE(bytes);
-        std::vector<std::byte> to(9000, std::byte{0xee});
-        iq::detail::copy_streamed(to.data() + to_offset, from.data() + from_offset, bytes);
-        const auto begin = to.begin() + static_cast<std::ptrdiff_t>(to_offset);
-        const auto end = begin + static_cast<std::ptrdiff_t>(bytes);
-        CHECK(std::equal(begin, end, from.begin() + static_cast<std::ptrdiff_t>(from_offset)));
-        const auto untouched = [](std::byte b) { return b == std::byte{0xee}; };
-        CHECK(std::all_of(to.begin(), begin, untouched));
-        CHECK(std::all_of(end, to.end(), untouched));
-      }
-    }
-  }
-}
-
 namespace {
 
 struct Page {
@@ -135,32 +110,6 @@ std::uint64_t wrong_words(std::span<const std::uint64_t> words, std::uint64_t nu
 }
 
 }  // namespace
-
-TEST_CASE("whoever sees a store that follows a copy past the caches sees the copy, too") {
-  constexpr std::uint64_t kTurns = 30'000;
-  std::vector<Page> pages(16);
-  std::atomic<std::uint64_t> tail{0};
-  std::atomic<std::uint64_t> head{0};
-  std::thread writer([&] {
-    for (std::uint64_t turn = 0; turn < kTurns; ++turn) {
-      while (turn - head.load(std::memory_order_acquire) == pages.size()) std::this_thread::yield();
-      const Page made = page(turn);
-      auto* to = reinterpret_cast<std::byte*>(&pages[turn % pages.size()]);
-      iq::detail::copy_streamed(to, reinterpret_cast<const std::byte*>(&made), sizeof made);
-      tail.store(turn + 1, std::memory_order_release);
-    }
-  });
-  std::uint64_t wrong = 0;
-  for (std::uint64_t turn = 0; turn < kTurns; ++turn) {
-    for (int looks = 1; tail.load(std::memory_order_acquire) == turn; ++looks) {
-      if (looks % 1024 == 0) std::this_thread::yield();
-    }
-    wrong += wrong_words(pages[turn % pages.size()].words, turn);
-    head.store(turn + 1, std::memory_order_release);
-  }
-  writer.join();
-  CHECK(wrong == 0);
-}
 
 TEST_CASE("large items arrive whole in another process, one by one and in bulk") {
   constexpr std::uint64_t kItems = 40'000;
