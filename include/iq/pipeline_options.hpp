@@ -170,7 +170,7 @@ struct StageOptions {
   /// pipeline ends with an exception that names it. 1..14.
   std::uint32_t max_deliveries = 3;
   /// Bytes for the results of one worker that wait, where they are no plain values; also the
-  /// largest result. 0: 1 MiB.
+  /// largest result. 0: 4 MiB.
   std::uint64_t bytes_per_worker = 0;
 };
 
@@ -186,7 +186,7 @@ struct ChainOptions {
   IterableQueue<In>* in = nullptr;     ///< first stage: takes its items from this queue
   IterableQueue<Out>* out = nullptr;   ///< last stage: puts its results into this queue
   std::uint32_t max_deliveries = 3;    ///< 1..14
-  std::uint64_t bytes_per_worker = 0;  ///< the largest result; 0: 1 MiB
+  std::uint64_t bytes_per_worker = 0;  ///< the largest result; 0: 4 MiB
 };
 
 /// For for_each(). As the members of StageOptions.
@@ -210,7 +210,7 @@ struct FoldOptions {
   /// Makes one of two partial results. Then each worker begins with `Acc{}`, which must be neutral
   /// here. Without it each begins with its first item, and the function itself makes one of two.
   std::function<Acc(Acc, Acc)> combine{};
-  std::uint64_t bytes_per_worker = 0;  ///< the largest partial result; 0: 1 MiB
+  std::uint64_t bytes_per_worker = 0;  ///< the largest partial result; 0: 4 MiB
 };
 
 /// For sort(). As the members of StageOptions; it has one worker.
@@ -220,14 +220,14 @@ struct SortOptions {
   std::string name{};                  ///< for messages
   IterableQueue<T>* in = nullptr;      ///< as of StageOptions
   IterableQueue<T>* out = nullptr;     ///< as of StageOptions
-  std::uint64_t bytes_per_worker = 0;  ///< the largest item; 0: 1 MiB
+  std::uint64_t bytes_per_worker = 0;  ///< the largest item; 0: 4 MiB
 };
 
 /// For from().
 struct SourceOptions {
   std::size_t capacity = 0;            ///< how many items may wait for the first stage; 0: 2
   std::string name{};                  ///< for messages
-  std::uint64_t bytes_per_worker = 0;  ///< the largest item; 0: 1 MiB
+  std::uint64_t bytes_per_worker = 0;  ///< the largest item; 0: 4 MiB
 };
 
 }  // namespace iq

@@ -57,7 +57,7 @@ struct StepOptions {
   /// ends the pipeline. 1..14.
   std::uint32_t max_deliveries = 3;
   /// Bytes for the results of one worker that wait, where they are no plain values; also the
-  /// largest result. 0: 1 MiB.
+  /// largest result. 0: 4 MiB.
   std::uint64_t bytes_per_worker = 0;
 };
 
