@@ -133,12 +133,13 @@ def panels(rows):
     """A list of rows of panels, each a text for gnuplot."""
     drawn = [mode for _, modes in KINDS for mode in modes]
     items = [row for row in rows if 'error' not in row and row['mode'] in drawn]
+    enough = min(2, len({row['bytes'] for row in items}))
     grid = []
     for title, modes in KINDS:
         shapes = throughput(items, modes)
         grid.append([shape_panel(f'{len(grid)}_{at}', f'{shape_title(shape)}\\n{title}', lines)
                      for at, (shape, lines) in enumerate(shapes.items())
-                     if max(map(len, lines.values())) > 1])
+                     if max(map(len, lines.values())) >= enough])
     groups = sorted({group_of(row['peer']) for row in items},
                     key=lambda group: list(COLOURS).index(group) if group in COLOURS else 99)
     trips = [(title, [row for row in rows if row['mode'] == mode and 'latency_ns' in row])

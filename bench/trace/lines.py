@@ -169,6 +169,11 @@ def measure(program, peer, mode, size, shape, rounds):
     }
 
 
+def write(name, results):
+    with open(name, 'w', encoding='ascii') as file:
+        json.dump(results, file, indent=1)
+
+
 def show(result):
     messages = sum(result['fetches'].values()) + sum(result['claims'].values())
     print(f"{result['bytes']:>4}B {result['producers']}P{result['consumers']}C "
@@ -186,6 +191,11 @@ def main():
     parser.add_argument('--lines', action='store_true', help='as ./dev bench says')
     parser.add_argument('filters', nargs='*', metavar='FILTER')
     arguments = parser.parse_args()
+    if arguments.json:
+        try:
+            write(arguments.json, [])
+        except OSError as error:
+            sys.exit(f'bench --lines: {error}')
     print('size shape peer           mode    instructions    fetches        claims          all')
     print('                                  put    take      put   take     put   take')
     results = []
@@ -205,8 +215,9 @@ def main():
                     continue
                 show(results[-1])
                 if arguments.json:  # each time: it takes a while
-                    with open(arguments.json, 'w', encoding='ascii') as file:
-                        json.dump(results, file, indent=1)
+                    write(arguments.json, results)
+    if not results:
+        print('bench --lines: nothing fits these filters: vyukov,iq 64B 1P1C', file=sys.stderr)
     return 0 if results else 1
 
 
