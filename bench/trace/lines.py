@@ -43,8 +43,9 @@ SHAPES = [(1, 1), (4, 1), (1, 4), (4, 4)]
 LANE = 1024
 
 
-def shapes_of(peer):
-    if peer in ('boost-spsc', 'raw-256K'):
+def shapes_of(peer, mode):
+    # moodycamel's producers without tokens are told apart by their threads: here there is one.
+    if peer in ('boost-spsc', 'raw-256K') or (peer, mode) == ('moodycamel', 'single'):
         return SHAPES[:1]
     # Large rings: a lap takes long.
     return SHAPES[::3] if peer in ('rte-mpmc', 'moodycamel') else SHAPES
@@ -205,7 +206,7 @@ def main():
                 words = (peer, mode, size, f'{shape[0]}P{shape[1]}C')
                 wanted = all(any(word.startswith(part) for word in words for part in f.split(','))
                              for f in arguments.filters)
-                if size not in sizes or not wanted or shape not in shapes_of(peer):
+                if size not in sizes or not wanted or shape not in shapes_of(peer, mode):
                     continue
                 warm = rounds if peer == 'iq' else -(-rounds // shape[0])
                 try:
