@@ -76,8 +76,8 @@ class Producer {
   /// Errors: Closed after close(), or when join() was interrupted; Stopped; NoConsumers; TooLarge
   ///         with both sizes; WouldDeadlock when the queue is full of what this thread has in hand;
   ///         WrongProcess. On error nothing was appended.
-  /// Cost:   O(bytes of the item); no system call unless the queue is full or a consumer sleeps. From
-  ///         4 KiB on the bytes go past the caches where that is faster (decision 0016).
+  /// Cost:   O(bytes of the item); no system call unless the queue is full or a consumer sleeps.
+  ///         From 4 KiB on the bytes go past the caches where that is faster (decision 0016).
   void put(Argument item) {
     const Status status = append(item, detail::kNoDeadline);
     if (status != Status::ok) core().raise(status);
