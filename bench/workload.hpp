@@ -57,7 +57,7 @@ void check_until_over(P& peer, int index, Arena& arena) {
   std::uint64_t items = 0, sum = 0, disorder = 0;
   std::array<Tag, kMaxParties> last{};
   in.drain(
-      [&](const typename P::Item& item) __attribute__((always_inline)) {
+      [&](const auto& item) __attribute__((always_inline)) {
         const Tag tag = item.tag();
         Tag& before = last[producer_of(tag)];
         disorder += tag <= before ? 1 : 0;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -15,23 +16,19 @@ namespace {
 
 inline constexpr std::size_t kTypedBytes = 256;
 
-// How an Item is made a value, once, how the value gets another tag, and how it is read again.
+using Words = Item<kTypedBytes>;
+
+// How an Item is made a value, once, how the value gets another tag, and what is checked of one
+// that was received, where it lies.
 struct Text {
   using Value = std::string;
 
-  static Value make(const Item<kTypedBytes>& item) {
+  static Value make(const Words& item) {
     return {reinterpret_cast<const char*>(&item), sizeof item};
   }
   static void set(Value& text, Tag tag) {
     std::memcpy(text.data(), &tag, sizeof tag);
     std::memcpy(text.data() + kTypedBytes - sizeof tag, &tag, sizeof tag);
-  }
-  template <class View>
-  static Item<kTypedBytes> item_of(const View& text) {
-    Item<kTypedBytes> item;
-    if (text.size() != sizeof item) throw std::runtime_error("a text of another size");
-    std::memcpy(&item, text.data(), sizeof item);
-    return item;
   }
 };
 
@@ -44,45 +41,63 @@ struct Order {
 struct Aggregate {
   using Value = Order;
 
-  static Value make(const Item<kTypedBytes>& item) {
+  static Value make(const Words& item) {
     return {item.words.front(), {item.words.begin() + 1, item.words.end() - 1}, item.words.back()};
   }
   static void set(Value& order, Tag tag) { order.first = order.last = tag; }
-  template <class View>
-  static Item<kTypedBytes> item_of(const View& order) {
-    Item<kTypedBytes> item;
-    if (order.parts.size() != item.words.size() - 2) throw std::runtime_error("other parts");
-    item.words.front() = order.first;
-    std::memcpy(&item.words[1], order.parts.data(), order.parts.size() * sizeof(std::uint64_t));
-    item.words.back() = order.last;
-    return item;
-  }
 };
 
 // As many bytes without a type: what the others are compared with.
 struct Raw {
   using Value = iq::Bytes;
 
-  static Value make(const Item<kTypedBytes>& item) {
+  static Value make(const Words& item) {
     return iq::Bytes(iq::BytesView(std::as_bytes(std::span(&item, 1))));
   }
   static void set(Value& bytes, Tag tag) {
     std::memcpy(bytes.data(), &tag, sizeof tag);
     std::memcpy(bytes.data() + kTypedBytes - sizeof tag, &tag, sizeof tag);
   }
-  template <class View>
-  static Item<kTypedBytes> item_of(const View& bytes) {
-    Item<kTypedBytes> item;
-    if (bytes.size() != sizeof item) throw std::runtime_error("bytes of another size");
-    std::memcpy(&item, bytes.data(), sizeof item);
-    return item;
+};
+
+struct SeenBytes {
+  const void* data;
+
+  std::uint64_t word(std::size_t i) const noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, static_cast<const std::byte*>(data) + i * sizeof word, sizeof word);
+    return word;
+  }
+  Tag tag() const noexcept { return word(0); }
+  std::uint64_t sum() const noexcept {
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < Words::kWords; ++i) all += word(i);
+    return all;
   }
 };
+template <class View>
+SeenBytes seen(const View& bytes) {
+  if (bytes.size() != kTypedBytes) throw std::runtime_error("an item of another size");
+  return {bytes.data()};
+}
+
+struct SeenOrder {
+  const Order& order;
+
+  Tag tag() const noexcept { return order.first; }
+  std::uint64_t sum() const noexcept {
+    return std::accumulate(order.parts.begin(), order.parts.end(), order.first + order.last);
+  }
+};
+SeenOrder seen(const Order& order) {
+  if (order.parts.size() != Words::kWords - 2) throw std::runtime_error("other parts");
+  return {order};
+}
 
 template <class Kind>
 class IqTyped {
  public:
-  using Item = bench::Item<kTypedBytes>;
+  using Item = Words;
   using Value = typename Kind::Value;
   static constexpr Parties kParties = Parties::processes;
   static constexpr std::size_t kBatch = 1;
@@ -96,13 +111,19 @@ class IqTyped {
     iq::remove(name_);
   }
 
-  // The value is there already, as a user's would be.
+  // The values are there already, as a user's would be, and as many are written ahead as of other
+  // peers' small items.
   struct Producer {
     iq::Producer<Value> out;
-    Value value = Kind::make(filled());
+    std::vector<Value> values = std::vector<Value>(kBulk, Kind::make(filled()));
+    std::size_t next = kBulk;
+
     bool put(std::span<const Item, 1> item) {
-      Kind::set(value, item.front().tag());
-      out.put(value);
+      if (next == kBulk) {
+        next = 0;
+        for (std::size_t i = 0; i < kBulk; ++i) Kind::set(values[i], item.front().tag() + i);
+      }
+      out.put(values[next++]);
       return true;
     }
     static Item filled() {
@@ -115,7 +136,7 @@ class IqTyped {
     iq::Consumer<Value> in;
     template <class Visit>
     [[gnu::always_inline]] void drain(Visit visit, const Arena&) {
-      for (const auto& value : in) visit(Kind::item_of(value));
+      for (const auto& value : in) visit(seen(value));
     }
   };
   Producer producer(int) const { return {open().get_producer()}; }

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -95,6 +96,9 @@ struct Payload<Bytes, true> {
     if (size != 0) std::memcpy(to, value.data(), size);
   }
   static Held hold(std::span<const std::byte> bytes) noexcept { return bytes; }
+  static void hold(std::span<const std::byte> bytes, std::optional<Held>& held) noexcept {
+    held = bytes;
+  }
   static View view(const Held& held) noexcept { return held; }
   static Bytes read(std::span<const std::byte> bytes) { return Bytes(BytesView(bytes)); }
 };

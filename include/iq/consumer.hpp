@@ -248,9 +248,9 @@ class Consumer {
   }
 
   // What a loop keeps of the item in hand; given back when it cannot be read, in the end parked.
-  typename Payload::Held hold(detail::Position position) {
+  void hold(detail::Position position) {
     try {
-      return Payload::hold(core_->payload(position));
+      Payload::hold(core_->payload(position), value_);
     } catch (...) {
       core_->release(detail::Leave::give_back);
       throw;

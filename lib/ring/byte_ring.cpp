@@ -8,13 +8,6 @@
 #include <cstring>
 
 namespace iq::detail {
-namespace {
-constexpr std::uint64_t kAlignment = 16;
-
-constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t unit) {
-  return (value + unit - 1) & ~(unit - 1);
-}
-}  // namespace
 
 bool ByteRing::adopt(const LaneView& lane, Position head, Position tail) {
   mask_ = lane.mask();
@@ -36,42 +29,13 @@ bool ByteRing::adopt(const LaneView& lane, Position head, Position tail) {
         for (; unplaced != p; ++unplaced) ends_[unplaced & mask_] = at;
         first = false;
       }
-      const std::uint64_t end = at + align_up(header.bytes, kAlignment);
+      const std::uint64_t end = at + align_up(header.bytes);
       if (at - tail_ > size_ || end - head_ > size_ || at % kAlignment != 0) return false;
       tail_ = end;
     }
     ends_[p & mask_] = tail_;
   }
   return true;
-}
-
-std::optional<std::uint64_t> ByteRing::find(std::uint64_t bytes) noexcept {
-  const std::uint64_t need = align_up(bytes, kAlignment);
-  if (head_ == tail_) head_ = tail_ = align_up(tail_, size_);  // empty: begin at its start again
-  const std::uint64_t to_end = size_ - (tail_ & (size_ - 1));
-  const std::uint64_t at = need <= to_end ? tail_ : tail_ + to_end;
-  if (at + need - head_ > size_) return std::nullopt;
-  return at;
-}
-
-void ByteRing::restart(Position position) noexcept {
-  if (kept_ && first_kept_ == position) tail_ = restart_;
-  kept_ = false;
-}
-
-void ByteRing::keep_nothing(Position position) noexcept {
-  if (!kept_) {
-    kept_ = true;
-    first_kept_ = position;
-    restart_ = tail_;
-  }
-  ends_[position & mask_] = tail_;
-}
-
-void ByteRing::keep(Position position, std::uint64_t at, std::uint64_t bytes) noexcept {
-  keep_nothing(position);
-  tail_ = at + align_up(bytes, kAlignment);
-  ends_[position & mask_] = tail_;
 }
 
 }  // namespace iq::detail

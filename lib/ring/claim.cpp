@@ -114,6 +114,7 @@ bool ConsumerRing::claim_from(const LaneView& lane, std::uint32_t want) {
     }
     IQ_KILL_POINT(claim_after_stamp);
     accept(lane, begin, end, 0);
+    available_ = available;
     if (end != tail && segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
       wake_one_consumer(segment());  // the chain: each that takes wakes the next
     }
@@ -178,6 +179,7 @@ bool ConsumerRing::take_this_orphan(const LaneView& lane, const Boundary& orphan
     return false;
   }
   accept(lane, orphan.position, orphan.position + 1, orphan.stamp.k);
+  available_ = 1;
   if (segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
     wake_one_consumer(segment());  // where one orphan was, others may be
   }

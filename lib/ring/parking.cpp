@@ -130,15 +130,15 @@ class ParkingLane {
   bool append(const ParkedBytes& item) noexcept {
     const std::uint64_t bytes = sizeof(Origin) + item.payload.size();
     if (tail_ - head_ >= lane_.capacity || bytes > lane_.ring_bytes) return false;
-    const auto at = ring_.find(bytes);
-    if (!at) return false;
+    std::uint64_t at = 0;
+    if (!ring_.find(bytes, at)) return false;
     const SlotHeader header{static_cast<std::uint32_t>(bytes), 1};
     std::byte* const slot = lane_.slot(tail_);
     word_at(slot).store(std::bit_cast<AreaWord>(header), std::memory_order_relaxed);
-    word_at(slot + kSlotHeaderBytes).store(*at, std::memory_order_relaxed);
+    word_at(slot + kSlotHeaderBytes).store(at, std::memory_order_relaxed);
     const auto origin =
         std::bit_cast<std::array<AreaWord, 2>>(Origin{item.position, item.lane, item.deliveries});
-    std::byte* const to = lane_.ring + (*at & (lane_.ring_bytes - 1));
+    std::byte* const to = lane_.ring + (at & (lane_.ring_bytes - 1));
     word_at(to).store(origin[0], std::memory_order_relaxed);
     word_at(to + sizeof(AreaWord)).store(origin[1], std::memory_order_relaxed);
     // Empty and null where the item's slot points outside its lane.

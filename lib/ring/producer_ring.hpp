@@ -65,7 +65,7 @@ class ProducerRing final : public ProducerCore {
   bool read_lane(const LaneView& lane);
   bool lane_is_drained(const LaneView& lane) const noexcept;
 
-  void require_fits(std::uint64_t bytes) const;
+  [[noreturn]] void refuse_size(std::uint64_t bytes) const;
   [[noreturn]] void refuse_stage() const;
   bool refresh_room() noexcept;
   void begin_run() noexcept;

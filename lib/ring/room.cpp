@@ -21,8 +21,7 @@ constexpr int kRoomSpins = 100;
 constexpr int kRoomYields = 2;
 }  // namespace
 
-void ProducerRing::require_fits(std::uint64_t bytes) const {
-  if (bytes <= max_bytes()) return;
+void ProducerRing::refuse_size(std::uint64_t bytes) const {
   throw TooLarge(fmt::format(
       "put on {}: the item has {} bytes encoded, the limit is {}. Create the queue with "
       "Options{{.bytes_per_producer = {}}} or more; nothing was appended",
@@ -88,10 +87,7 @@ void ProducerRing::read_tail() noexcept {
 bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept {
   const Position end = head_ + lane_.capacity;
   if (static_cast<std::int64_t>(end - tail_ - staged_) <= 0) return false;
-  if (ring_need == kNoRingNeed) return true;
-  const auto found = ring_.find(ring_need);
-  if (found) at = *found;
-  return found.has_value();
+  return ring_need == kNoRingNeed || ring_.find(ring_need, at);
 }
 
 // T42: a queue that is drained takes no more, but from those who work between two queues.
@@ -239,15 +235,14 @@ Status ProducerCore::next_slot(std::int64_t deadline_ns, std::byte*& to) {
   return status;
 }
 
-std::uint64_t ProducerCore::max_bytes() const noexcept {
-  return std::max<std::uint64_t>(lane_.ring_bytes, lane_.slot_bytes - kSlotHeaderBytes);
-}
-
 Status ProducerCore::begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to) {
   auto& ring = static_cast<ProducerRing&>(*this);
-  require_usable();
-  require_no_stage();
-  ring.require_fits(bytes);
+  const bool is_ours = generation_word_->load(std::memory_order_relaxed) == generation_;
+  if (closed_ || !is_ours || staged_ != 0) [[unlikely]] {
+    require_usable();
+    require_no_stage();
+  }
+  if (bytes > max_bytes()) [[unlikely]] ring.refuse_size(bytes);
   if (lane_.ring_bytes != 0) ring.ring_.restart(tail_);
   return ring.place(tail_, bytes, deadline_ns, to);
 }

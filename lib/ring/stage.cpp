@@ -49,7 +49,7 @@ Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::b
     }
     to = lane_.slot(position);
   } else {
-    ring.require_fits(bytes);
+    if (bytes > max_bytes()) ring.refuse_size(bytes);
     status = ring.place(position, bytes, deadline_ns, to);
   }
   if (status != Status::ok) return status;

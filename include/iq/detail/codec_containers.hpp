@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <list>
 #include <map>
 #include <set>
@@ -49,27 +50,44 @@ void encode_elements(const Container& values, Encoder& out) {
   for (const auto& value : values) encode_value(value, out);
 }
 
-template <class Container, class T>
-Container decode_elements(Decoder& in) {
+// Elements that are there already are filled anew, each in its memory.
+template <class T, class Container>
+void decode_elements_into(Container& values, Decoder& in) {
   const std::size_t elements = in.count(least_bytes<T>());
-  Container values;
-  if constexpr (requires { values.reserve(elements); }) values.reserve(room_for<T>(elements, in));
-  for (std::size_t i = 0; i < elements; ++i) values.push_back(decode_value<T>(in));
-  return values;
+  if constexpr (std::is_move_assignable_v<T>) {
+    const std::size_t there = std::min(values.size(), elements);
+    values.erase(std::next(values.begin(), static_cast<std::ptrdiff_t>(there)), values.end());
+    for (T& value : values) decode_into(value, in);
+  } else {
+    values.clear();
+  }
+  const std::size_t more = elements - values.size();
+  if constexpr (requires { values.reserve(more); }) {
+    values.reserve(values.size() + room_for<T>(more, in));
+  }
+  for (std::size_t i = 0; i < more; ++i) values.push_back(decode_value<T>(in));
+}
+
+/// Whether a string or vector of `capacity` elements keeps its memory for the next item, of which
+/// it is to hold `elements`: one long item among short ones shall not hold its memory for ever.
+template <class T>
+constexpr bool keeps_room(std::size_t capacity, std::size_t elements) {
+  return capacity <= 4 * elements + 256 / sizeof(T);
 }
 
 // A string or vector of flat elements.
-template <class Container, class T>
-Container decode_block(Decoder& in) {
+template <class T, class Container>
+void decode_block_into(Container& values, Decoder& in) {
   const std::size_t elements = in.count(sizeof(T));
   const std::byte* from = in.bytes(elements * sizeof(T)).data();
+  if (!keeps_room<T>(values.capacity(), elements)) values = Container();
   if constexpr (sizeof(T) == 1 && std::is_arithmetic_v<T>) {
     const auto* first = reinterpret_cast<const T*>(from);
-    return Container(first, first + elements);
+    values.assign(first, first + elements);
   } else {
-    Container values(elements, T());
+    if (values.capacity() < elements) values.clear();  // nothing to carry over
+    values.resize(elements);
     if (elements != 0) std::memcpy(static_cast<void*>(values.data()), from, elements * sizeof(T));
-    return values;
   }
 }
 
@@ -83,7 +101,7 @@ struct Format<std::basic_string<C, Traits, Alloc>> : ContainerFormat<C> {
     out.count(text.size());
     out.bytes(text.data(), text.size() * sizeof(C));
   }
-  static String decode(Decoder& in) { return decode_block<String, C>(in); }
+  static void decode_into(String& text, Decoder& in) { decode_block_into<C>(text, in); }
 };
 
 template <class T, class Alloc>
@@ -100,11 +118,11 @@ struct Format<std::vector<T, Alloc>> : ContainerFormat<T> {
       encode_elements(values, out);
     }
   }
-  static Vector decode(Decoder& in) {
+  static void decode_into(Vector& values, Decoder& in) {
     if constexpr (Flat<T> && std::default_initializable<T>) {
-      return decode_block<Vector, T>(in);
+      decode_block_into<T>(values, in);
     } else {
-      return decode_elements<Vector, T>(in);
+      decode_elements_into<T>(values, in);
     }
   }
 };
@@ -143,7 +161,7 @@ struct Format<std::vector<bool, Alloc>> : ContainerFormat<bool> {
 template <class Sequence, class T>
 struct SequenceFormat : ContainerFormat<T> {
   static void encode(const Sequence& values, Encoder& out) { encode_elements(values, out); }
-  static Sequence decode(Decoder& in) { return decode_elements<Sequence, T>(in); }
+  static void decode_into(Sequence& values, Decoder& in) { decode_elements_into<T>(values, in); }
 };
 
 template <class T, class Alloc>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -58,6 +59,13 @@ struct Payload {
 
   /// What is kept of the item in hand. Errors: as read().
   static Held hold(std::span<const std::byte> bytes) { return read(bytes); }
+  /// The same, in the memory of the item before. Errors: as read(); nothing is kept then.
+  static void hold(std::span<const std::byte> bytes, std::optional<Held>& held) {
+    if constexpr (!kInPlace && std::is_move_assignable_v<T>) {
+      if (held) return refill(bytes, held);
+    }
+    held.emplace(read(bytes));
+  }
   static View view(const Held& held) noexcept { return held; }
 
   /// The value that write() stored.
@@ -77,6 +85,14 @@ struct Payload {
   }
 
  private:
+  static void refill(std::span<const std::byte> bytes, std::optional<Held>& held) try {
+    Decoder in(bytes, type_name<T>());
+    decode_into(*held, in);
+    in.finish();
+  } catch (...) {
+    held.reset();
+    throw;
+  }
   [[noreturn, gnu::noinline, gnu::cold]] static void refuse_short(std::size_t is,
                                                                   std::size_t was) {
     throw BadArgument("cannot encode a `" + std::string(type_name<T>()) + "`: " +
@@ -100,6 +116,7 @@ struct Payload<T, false> : ExplanationOf<T> {
   static constexpr bool kInPlace = false;
   static constexpr std::size_t kFixedSize = 0;
   static Held hold(std::span<const std::byte> bytes);
+  static void hold(std::span<const std::byte> bytes, std::optional<Held>& held);
   static View view(const Held& held);
   static std::size_t size(const std::remove_cvref_t<T>& value);
   static void write(const std::remove_cvref_t<T>& value, std::byte* to, std::size_t size);

@@ -45,6 +45,16 @@ struct Format<std::optional<T>> : ProductFormat<Storage::in_place, T> {
     if (!decode_value<bool>(in)) return std::nullopt;
     return std::optional<T>(std::in_place, decode_value<T>(in));
   }
+  static void decode_into(std::optional<T>& value, Decoder& in) requires
+      std::is_move_assignable_v<T> {
+    if (!decode_value<bool>(in)) {
+      value.reset();
+    } else if (value) {
+      detail::decode_into(*value, in);
+    } else {
+      value.emplace(decode_value<T>(in));
+    }
+  }
 };
 
 template <class T, std::size_t kLength>
@@ -66,13 +76,17 @@ struct Format<std::array<T, kLength>> : ProductFormat<Storage::flat, T> {
       return Array{};
     } else if constexpr (std::default_initializable<T> && std::is_move_assignable_v<T>) {
       Array values{};
-      for (T& value : values) value = decode_value<T>(in);
+      decode_into(values, in);
       return values;
     } else {
       return [&in]<std::size_t... I>(std::index_sequence<I...>) {
         return Array{{(static_cast<void>(I), decode_value<T>(in))...}};
       }(std::make_index_sequence<kLength>{});
     }
+  }
+  static void decode_into(Array& values, Decoder& in) requires(
+      kLength != 0 && std::is_move_assignable_v<T>) {
+    for (T& value : values) detail::decode_into(value, in);
   }
 };
 
@@ -87,6 +101,10 @@ struct Format<std::pair<A, B>> : ProductFormat<Storage::flat, A, B> {
   static std::pair<A, B> decode(Decoder& in) {
     return std::pair<A, B>{decode_value<A>(in), decode_value<B>(in)};
   }
+  static void decode_into(std::pair<A, B>& both, Decoder& in) {
+    detail::decode_into(both.first, in);
+    detail::decode_into(both.second, in);
+  }
 };
 
 template <class... T>
@@ -97,6 +115,9 @@ struct Format<std::tuple<T...>> : ProductFormat<Storage::flat, T...> {
     std::apply([&out](const T&... value) { (encode_value(value, out), ...); }, values);
   }
   static std::tuple<T...> decode(Decoder& in) { return std::tuple<T...>{decode_value<T>(in)...}; }
+  static void decode_into(std::tuple<T...>& values, Decoder& in) {
+    std::apply([&in](T&... value) { (detail::decode_into(value, in), ...); }, values);
+  }
 };
 
 // Never read in place: a wrong alternative number would send std::visit astray, so it is checked.

@@ -79,6 +79,16 @@ void encode_value(const T& value, Encoder& out) {
 
 template <class T>
 T decode_value(Decoder& in);
+template <class T>
+void decode_into(T& value, Decoder& in);
+
+/// How a Format reads: a value that it makes, or into one that is there; some do both.
+template <class T>
+concept DecodesAnew = Known<T> && requires(Decoder& in) { Format<T>::decode(in); };
+template <class T>
+concept DecodesInto = Known<T> && requires(T& value, Decoder& in) {
+  Format<T>::decode_into(value, in);
+};
 
 template <class T, class... Field>
 T decode_members(Decoder& in, Types<Field...>) {
@@ -100,13 +110,40 @@ T decode_value(Decoder& in) {
     return copy_out<T>(in.bytes(sizeof(T)).data());
   } else if constexpr (Scalar<T>) {
     return decode_bool<T>(in);
-  } else if constexpr (Known<T>) {
+  } else if constexpr (DecodesAnew<T>) {
     return Format<T>::decode(in);
+  } else if constexpr (Known<T>) {
+    T value;
+    Format<T>::decode_into(value, in);
+    return value;
   } else if constexpr (std::is_same_v<FieldsOf<T>, Types<>>) {
     in.bytes(1);
     return T{};
   } else {
     return decode_members<T>(in, FieldsOf<T>{});
+  }
+}
+
+/// As `value = decode_value<T>(in)`, with the memory that `value` has, where that can be used
+/// again. Requires: std::is_move_assignable_v<T>. Where it throws, `value` is any value.
+template <class T>
+void decode_into(T& value, Decoder& in) {
+  if constexpr (UserCoded<T>) {
+    value = Codec<T>::decode(in);
+  } else if constexpr (Flat<T>) {
+    std::memcpy(static_cast<void*>(&value), in.bytes(sizeof(T)).data(), sizeof(T));
+  } else if constexpr (DecodesInto<T>) {
+    Format<T>::decode_into(value, in);
+  } else if constexpr (Scalar<T> || Known<T> || std::is_same_v<FieldsOf<T>, Types<>>) {
+    value = decode_value<T>(in);
+  } else {
+    with_members(value, [&]<class... Member>(Member&... member) {
+      if constexpr ((std::is_move_assignable_v<Member> && ...)) {
+        (decode_into(member, in), ...);
+      } else {
+        value = decode_value<T>(in);  // its operator= leaves a constant as it is
+      }
+    });
   }
 }
 

@@ -146,7 +146,7 @@ class Consumer<T>::Iterator {
     return {owner, core.position(), {steps, core.item(core.position())}};
   }
   static Consumer* load(Consumer* owner, detail::Position position) {
-    if (owner != nullptr) owner->value_.emplace(owner->hold(position));
+    if (owner != nullptr) owner->hold(position);
     return owner;
   }
 

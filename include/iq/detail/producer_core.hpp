@@ -1,6 +1,7 @@
 // The untyped producer: what put needs inline, the rest compiled in lib/ring.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -105,7 +106,9 @@ class IQ_API ProducerCore {
   bool closed() const noexcept { return closed_; }
 
   /// The largest encoded payload.
-  std::uint64_t max_bytes() const noexcept;
+  std::uint64_t max_bytes() const noexcept {
+    return std::max<std::uint64_t>(lane_.ring_bytes, lane_.slot_bytes - kSlotHeaderBytes);
+  }
 
  protected:
   ProducerCore() = default;
