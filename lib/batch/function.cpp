@@ -20,11 +20,13 @@ namespace iq::detail {
 namespace {
 
 constexpr std::uint64_t kBatchBytes = std::uint64_t{2} << 20;
+constexpr std::uint64_t kMostBatches = 8192;
 constexpr int kServerRestarts = 1'000'000'000;  // as often as it takes
 constexpr auto kServerGrace = std::chrono::seconds(5);
 
 Options queue_options(const BatchSettings& settings) {
   Options options;
+  options.capacity = kMostBatches;
   options.bytes_per_producer = settings.capacity_bytes != 0 ? settings.capacity_bytes : kBatchBytes;
   options.max_deliveries = 14;  // the second delivery is answered with an error, long before that
   options.on_producer_death = OnProducerDeath::end;

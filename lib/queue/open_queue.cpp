@@ -38,8 +38,13 @@ std::uint64_t default_lane_bytes_in_files() {
 }
 
 std::uint64_t default_capacity(const ItemType& type, std::uint64_t lane_bytes) {
-  if (!type.in_place) return 8192;
   return std::clamp<std::uint64_t>(std::bit_floor(lane_bytes / type.bytes), 4, 262'144);
+}
+
+// Slots with half as much room as the payloads beside them.
+std::uint64_t default_encoded_capacity(std::uint64_t ring_bytes) {
+  const std::uint64_t items = std::bit_floor(ring_bytes / (2 * kEncodedSlotBytes));
+  return std::clamp<std::uint64_t>(items, 1024, 32'768);
 }
 
 SegmentHeader header_for(const ItemType& type, const Options& options,
@@ -64,14 +69,18 @@ SegmentHeader header_for(const ItemType& type, const Options& options,
   }
   SegmentHeader header;
   std::memset(&header, 0, sizeof header);
-  header.slot_bytes = type.in_place ? type.bytes : kEncodedSlotBytes;
-  header.capacity = options.capacity != 0 ? options.capacity : default_capacity(type, lane_bytes);
-  if (!type.in_place) {
+  if (type.in_place) {
+    header.slot_bytes = type.bytes;
+    header.capacity = default_capacity(type, lane_bytes);
+  } else {
+    header.slot_bytes = kEncodedSlotBytes;
     header.ring_bytes =
         options.bytes_per_producer == 0
             ? lane_bytes
             : std::bit_ceil(std::max<std::uint64_t>(options.bytes_per_producer, 64));
+    header.capacity = default_encoded_capacity(header.ring_bytes);
   }
+  if (options.capacity != 0) header.capacity = options.capacity;
   header.in_place = type.in_place;
   header.max_deliveries = options.max_deliveries;
   header.delivery = static_cast<std::uint32_t>(options.delivery);

@@ -203,6 +203,10 @@ TEST_CASE("capacity: the default holds what the header says for numbers and for 
   };
   CHECK(count(iq::IterableQueue<std::uint64_t>(), std::uint64_t{1}) == 262'144);
   CHECK(count(iq::IterableQueue<Block<64>>(), Block<64>{}) == 65'536);
-  CHECK(count(iq::IterableQueue<std::string>(), std::string("text")) == 8192);
+  CHECK(count(iq::IterableQueue<std::string>(), std::string("text")) == 32'768);
+  const iq::Options small{.bytes_per_producer = 1 << 20};
+  CHECK(count(iq::IterableQueue<std::string>(small), std::string("text")) == 8192);
+  const iq::Options least{.bytes_per_producer = 64};
+  CHECK(count(iq::IterableQueue<std::string>(least), std::string("text")) == 1024);
   CHECK(count(iq::IterableQueue<Block<1 << 20>>(), Block<1 << 20>{}) == 4);
 }
