@@ -71,7 +71,7 @@ void take_turns(Shape shape, Turns turns, const std::function<void()>& ready) {
       std::uint64_t sum = 0;
       int left = share;
       in.drain(
-          [&](const typename P::Item& item) __attribute__((always_inline)) {
+          [&](const auto& item) __attribute__((always_inline)) {
             sum += item.sum();
             if (--left != 0) return;
             left = share;

@@ -231,9 +231,7 @@ class Producer {
 
   [[gnu::always_inline]] static void copy_into(detail::ProducerCore& core, std::byte* to,
                                                const void* from, std::size_t bytes) noexcept {
-    if constexpr (!Payload::kInPlace || sizeof(T) >= detail::kLargeBytes) {
-      if (bytes >= detail::kLargeBytes) return core.copy_large(to, from, bytes);
-    }
+    if (bytes >= detail::kLargeBytes) return core.copy_large(to, from, bytes);
     if (bytes != 0) std::memcpy(to, from, bytes);
   }
 

@@ -182,12 +182,19 @@ void ConsumerRing::put_in_hand(std::uint32_t count) noexcept {
   local().thread_tag.store(current_thread_tag(), std::memory_order_relaxed);
 }
 
-std::span<const std::byte> ConsumerCore::payload(const LaneView& lane, Position position) {
-  if (const auto bytes = encoded_payload(lane, position)) return *bytes;
+namespace {
+[[noreturn, gnu::noinline, gnu::cold]] void refuse_place(const LaneView& lane, Position position) {
   throw Corrupt(
       fmt::format("item {} of lane {} points outside its lane: somebody has overwritten "
                   "shared memory. Remove the queue",
                   position, lane.index));
+}
+}  // namespace
+
+std::span<const std::byte> ConsumerCore::payload(const LaneView& lane, Position position) {
+  const auto bytes = encoded_payload(lane, position);
+  if (!bytes) refuse_place(lane, position);
+  return *bytes;
 }
 
 void ConsumerCore::note_corrupt(Position position) noexcept {

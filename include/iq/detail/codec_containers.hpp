@@ -80,15 +80,12 @@ template <class T, class Container>
 void decode_block_into(Container& values, Decoder& in) {
   const std::size_t elements = in.count(sizeof(T));
   const std::byte* from = in.bytes(elements * sizeof(T)).data();
-  if (!keeps_room<T>(values.capacity(), elements)) values = Container();
-  if constexpr (sizeof(T) == 1 && std::is_arithmetic_v<T>) {
-    const auto* first = reinterpret_cast<const T*>(from);
-    values.assign(first, first + elements);
-  } else {
+  if (values.size() != elements) {
+    if (!keeps_room<T>(values.capacity(), elements)) values = Container();
     if (values.capacity() < elements) values.clear();  // nothing to carry over
     values.resize(elements);
-    if (elements != 0) std::memcpy(static_cast<void*>(values.data()), from, elements * sizeof(T));
   }
+  if (elements != 0) std::memcpy(static_cast<void*>(values.data()), from, elements * sizeof(T));
 }
 
 template <class C, class Traits, class Alloc>

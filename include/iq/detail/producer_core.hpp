@@ -16,7 +16,7 @@
 namespace iq::detail {
 
 /// From here on the way that a copy takes is worth a decision.
-inline constexpr std::size_t kLargeBytes = 4096;
+inline constexpr std::size_t kLargeBytes = 2048;
 
 /// One producer endpoint: the owner of one lane. One thread at a time.
 class IQ_API ProducerCore {
