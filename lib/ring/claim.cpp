@@ -15,6 +15,14 @@ namespace iq::detail {
 namespace {
 constexpr std::uint32_t kLaneBatches = 16;  // then another lane has its turn
 constexpr int kClaimTries = 8;
+constexpr std::uint32_t kUsualBytes = 256;
+
+// How far its producer is ahead of who takes the next one of `available`: in items of kUsualBytes,
+// since larger ones are as far at once. In a lane that fills up it will not get further.
+std::uint64_t distance(const LaneView& lane, std::uint64_t available) noexcept {
+  if (available >= lane.capacity / 4) return UINT64_MAX;
+  return available * std::max(lane.slot_bytes, kUsualBytes) / kUsualBytes;
+}
 }  // namespace
 
 void ConsumerRing::refresh_lanes() {
@@ -114,7 +122,7 @@ bool ConsumerRing::claim_from(const LaneView& lane, std::uint32_t want) {
     }
     IQ_KILL_POINT(claim_after_stamp);
     accept(lane, begin, end, 0);
-    available_ = available;
+    ahead_ = distance(lane, available);
     if (end != tail && segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
       wake_one_consumer(segment());  // the chain: each that takes wakes the next
     }
@@ -179,7 +187,7 @@ bool ConsumerRing::take_this_orphan(const LaneView& lane, const Boundary& orphan
     return false;
   }
   accept(lane, orphan.position, orphan.position + 1, orphan.stamp.k);
-  available_ = 1;
+  ahead_ = 1;
   if (segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
     wake_one_consumer(segment());  // where one orphan was, others may be
   }

@@ -136,8 +136,8 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t lane_batches_ = 0;  ///< batches in a row from that lane
   std::uint32_t claim_limit_ = 1;   ///< items that make about kBatchWorkNs of work
   std::uint32_t last_batch_ = 0;
-  std::uint64_t available_ = 0;  ///< items that its lane had when the last batch was claimed
-  std::uint32_t pauses_ = 16;    ///< for which it lets producers run ahead when close behind them
+  std::uint64_t ahead_ = 0;    ///< how far the producer was ahead when that was claimed
+  std::uint32_t pauses_ = 16;  ///< for which it lets producers run ahead when close behind them
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
   std::int64_t looked_ns_ = 0;         ///< when it last looked behind others without sleeping

@@ -28,7 +28,7 @@ constexpr std::int64_t kAskAgainNs = 20'000;
 
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   if (ended_) return end_of_stream();
-  const bool is_close = last_batch_ >= 2 && available_ < kFarAhead;
+  const bool is_close = last_batch_ >= 2 && ahead_ < kFarAhead;
   if (is_close) {
     for (std::uint32_t i = 0; i < pauses_; ++i) cpu_pause();
   }
@@ -36,7 +36,7 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   bool slept_out = false;
   for (std::uint32_t round = 0;; ++round) {
     const Status status = try_take(want);
-    if (is_close && round == 0) learn_pauses(status == Status::ok ? available_ : 0);
+    if (is_close && round == 0) learn_pauses(status == Status::ok ? ahead_ : 0);
     if (status == Status::ok) return start_batch();
     if (status == Status::stopped) return stopped();
     if (deadline == kAtOnce) return nothing_now();

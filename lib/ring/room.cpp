@@ -242,7 +242,8 @@ Status ProducerCore::begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns
     require_usable();
     require_no_stage();
   }
-  if (bytes > max_bytes()) [[unlikely]] ring.refuse_size(bytes);
+  if (bytes > max_bytes()) [[unlikely]]
+    ring.refuse_size(bytes);
   if (lane_.ring_bytes != 0) ring.ring_.restart(tail_);
   return ring.place(tail_, bytes, deadline_ns, to);
 }

@@ -2,6 +2,7 @@
 // item, which then survives a round, or iq::Corrupt.
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "codec/items.hpp"
 #include "iq/bytes.hpp"
@@ -13,6 +14,9 @@ void decode(const std::vector<std::byte>& bytes) {
   try {
     const T item = items::decode<T>(bytes);
     (void)items::decode<T>(items::encode(item));
+    using Payload = iq::detail::Payload<T>;
+    std::optional<typename Payload::Held> held(Payload::hold(bytes));
+    Payload::hold(bytes, held);  // into what is there
   } catch (const iq::Corrupt&) {
   }
 }

@@ -210,3 +210,26 @@ TEST_CASE("capacity: the default holds what the header says for numbers and for 
   CHECK(count(iq::IterableQueue<std::string>(least), std::string("text")) == 1024);
   CHECK(count(iq::IterableQueue<Block<1 << 20>>(), Block<1 << 20>{}) == 4);
 }
+
+TEST_CASE("a loop over texts reads each into the memory of the one before") {
+  iq::IterableQueue<std::string> queue;
+  auto producer = queue.get_producer();
+  auto consumer = queue.get_consumer();
+  for (int i = 0; i < 100; ++i) producer.put(std::string(1000, static_cast<char>('a' + i % 26)));
+  producer.put(std::string(1'000'000, '?'));
+  producer.put("short");
+  producer.close();
+  queue.close();
+  const char* place = nullptr;
+  int n = 0;
+  for (const std::string& text : consumer) {
+    if (n == 0) place = text.data();
+    if (n < 100) {
+      CHECK(text == std::string(1000, static_cast<char>('a' + n % 26)));
+      CHECK(text.data() == place);
+    }
+    if (n == 101) CHECK(text.capacity() < 1000);
+    ++n;
+  }
+  CHECK(n == 102);
+}

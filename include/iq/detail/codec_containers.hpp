@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <iterator>
 #include <list>
 #include <map>
 #include <set>
@@ -54,9 +53,8 @@ void encode_elements(const Container& values, Encoder& out) {
 template <class T, class Container>
 void decode_elements_into(Container& values, Decoder& in) {
   const std::size_t elements = in.count(least_bytes<T>());
-  if constexpr (std::is_move_assignable_v<T>) {
-    const std::size_t there = std::min(values.size(), elements);
-    values.erase(std::next(values.begin(), static_cast<std::ptrdiff_t>(there)), values.end());
+  if constexpr (Refillable<T>) {
+    while (values.size() > elements) values.pop_back();
     for (T& value : values) decode_into(value, in);
   } else {
     values.clear();
@@ -81,8 +79,9 @@ void decode_block_into(Container& values, Decoder& in) {
   const std::size_t elements = in.count(sizeof(T));
   const std::byte* from = in.bytes(elements * sizeof(T)).data();
   if (values.size() != elements) {
-    if (!keeps_room<T>(values.capacity(), elements)) values = Container();
-    if (values.capacity() < elements) values.clear();  // nothing to carry over
+    const bool keeps = keeps_room<T>(values.capacity(), elements);
+    if (!keeps || values.capacity() < elements) values.clear();  // nothing to carry over
+    if (!keeps) values.shrink_to_fit();
     values.resize(elements);
   }
   if (elements != 0) std::memcpy(static_cast<void*>(values.data()), from, elements * sizeof(T));

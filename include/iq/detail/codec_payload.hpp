@@ -61,7 +61,7 @@ struct Payload {
   static Held hold(std::span<const std::byte> bytes) { return read(bytes); }
   /// The same, in the memory of the item before. Errors: as read(); nothing is kept then.
   static void hold(std::span<const std::byte> bytes, std::optional<Held>& held) {
-    if constexpr (!kInPlace && std::is_move_assignable_v<T>) {
+    if constexpr (!kInPlace && Refillable<T>) {
       if (held) return refill(bytes, held);
     }
     held.emplace(read(bytes));

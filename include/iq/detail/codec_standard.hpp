@@ -45,8 +45,7 @@ struct Format<std::optional<T>> : ProductFormat<Storage::in_place, T> {
     if (!decode_value<bool>(in)) return std::nullopt;
     return std::optional<T>(std::in_place, decode_value<T>(in));
   }
-  static void decode_into(std::optional<T>& value, Decoder& in) requires
-      std::is_move_assignable_v<T> {
+  static void decode_into(std::optional<T>& value, Decoder& in) requires Refillable<T> {
     if (!decode_value<bool>(in)) {
       value.reset();
     } else if (value) {
@@ -74,7 +73,7 @@ struct Format<std::array<T, kLength>> : ProductFormat<Storage::flat, T> {
     if constexpr (kLength == 0) {
       in.bytes(1);
       return Array{};
-    } else if constexpr (std::default_initializable<T> && std::is_move_assignable_v<T>) {
+    } else if constexpr (std::default_initializable<T> && Refillable<T>) {
       Array values{};
       decode_into(values, in);
       return values;
@@ -84,8 +83,7 @@ struct Format<std::array<T, kLength>> : ProductFormat<Storage::flat, T> {
       }(std::make_index_sequence<kLength>{});
     }
   }
-  static void decode_into(Array& values, Decoder& in) requires(
-      kLength != 0 && std::is_move_assignable_v<T>) {
+  static void decode_into(Array& values, Decoder& in) requires(kLength != 0 && Refillable<T>) {
     for (T& value : values) detail::decode_into(value, in);
   }
 };
@@ -101,7 +99,8 @@ struct Format<std::pair<A, B>> : ProductFormat<Storage::flat, A, B> {
   static std::pair<A, B> decode(Decoder& in) {
     return std::pair<A, B>{decode_value<A>(in), decode_value<B>(in)};
   }
-  static void decode_into(std::pair<A, B>& both, Decoder& in) {
+  static void decode_into(std::pair<A, B>& both, Decoder& in) requires(
+      Refillable<A>&& Refillable<B>) {
     detail::decode_into(both.first, in);
     detail::decode_into(both.second, in);
   }
@@ -115,7 +114,7 @@ struct Format<std::tuple<T...>> : ProductFormat<Storage::flat, T...> {
     std::apply([&out](const T&... value) { (encode_value(value, out), ...); }, values);
   }
   static std::tuple<T...> decode(Decoder& in) { return std::tuple<T...>{decode_value<T>(in)...}; }
-  static void decode_into(std::tuple<T...>& values, Decoder& in) {
+  static void decode_into(std::tuple<T...>& values, Decoder& in) requires(Refillable<T>&&...) {
     std::apply([&in](T&... value) { (detail::decode_into(value, in), ...); }, values);
   }
 };

@@ -11,8 +11,10 @@
 #include <concepts>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include "iq/detail/codec_bytes.hpp"
 #include "iq/detail/type_storage.hpp"
@@ -81,6 +83,11 @@ template <class T>
 T decode_value(Decoder& in);
 template <class T>
 void decode_into(T& value, Decoder& in);
+template <class T>
+constexpr bool is_refillable();
+/// A value that decode_into() can make another one.
+template <class T>
+concept Refillable = is_refillable<T>();
 
 /// How a Format reads: a value that it makes, or into one that is there; some do both.
 template <class T>
@@ -124,26 +131,47 @@ T decode_value(Decoder& in) {
   }
 }
 
-/// As `value = decode_value<T>(in)`, with the memory that `value` has, where that can be used
-/// again. Requires: std::is_move_assignable_v<T>. Where it throws, `value` is any value.
+struct AllRefillable {
+  template <class... Member>
+  std::bool_constant<(is_refillable<Member>() && ...)> operator()(Member&...) const;
+};
+
+// Read part by part, each in the memory that it has. Flat values have none.
+template <class T>
+constexpr bool fills_parts() {
+  if constexpr (UserCoded<T> || Flat<T> || Scalar<T>) {
+    return false;
+  } else if constexpr (Known<T>) {
+    return DecodesInto<T>;
+  } else {
+    return decltype(with_members(std::declval<T&>(), AllRefillable{}))::value;
+  }
+}
+
+template <class T>
+constexpr bool is_refillable() {
+  if constexpr (std::is_const_v<T>) {
+    return false;
+  } else {
+    return fills_parts<T>() || std::is_nothrow_move_constructible_v<T>;
+  }
+}
+
+/// As destroying `value` and making decode_value<T>(in) in its place, but that memory is used again
+/// where it can be. Assignment is asked of no type. Requires: Refillable<T>. Where it throws,
+/// `value` is any value.
 template <class T>
 void decode_into(T& value, Decoder& in) {
-  if constexpr (UserCoded<T>) {
-    value = Codec<T>::decode(in);
-  } else if constexpr (Flat<T>) {
-    std::memcpy(static_cast<void*>(&value), in.bytes(sizeof(T)).data(), sizeof(T));
-  } else if constexpr (DecodesInto<T>) {
+  if constexpr (std::is_empty_v<T>) {
+    static_cast<void>(decode_value<T>(in));  // it may share its address with another member
+  } else if constexpr (!fills_parts<T>()) {
+    T made = decode_value<T>(in);
+    std::destroy_at(&value);
+    std::construct_at(&value, std::move(made));
+  } else if constexpr (Known<T>) {
     Format<T>::decode_into(value, in);
-  } else if constexpr (Scalar<T> || Known<T> || std::is_same_v<FieldsOf<T>, Types<>>) {
-    value = decode_value<T>(in);
   } else {
-    with_members(value, [&]<class... Member>(Member&... member) {
-      if constexpr ((std::is_move_assignable_v<Member> && ...)) {
-        (decode_into(member, in), ...);
-      } else {
-        value = decode_value<T>(in);  // its operator= leaves a constant as it is
-      }
-    });
+    with_members(value, [&in](auto&... member) { (decode_into(member, in), ...); });
   }
 }
 
