@@ -18,6 +18,27 @@ inline constexpr std::size_t kTypedBytes = 256;
 
 using Words = Item<kTypedBytes>;
 
+struct SeenBytes {
+  const void* data;
+
+  template <class Bytes>
+  static SeenBytes of(const Bytes& bytes) {
+    if (bytes.size() != kTypedBytes) throw std::runtime_error("an item of another size");
+    return {bytes.data()};
+  }
+  std::uint64_t word(std::size_t i) const noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, static_cast<const std::byte*>(data) + i * sizeof word, sizeof word);
+    return word;
+  }
+  Tag tag() const noexcept { return word(0); }
+  std::uint64_t sum() const noexcept {
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < Words::kWords; ++i) all += word(i);
+    return all;
+  }
+};
+
 // How an Item is made a value, once, how the value gets another tag, and what is checked of one
 // that was received, where it lies.
 struct Text {
@@ -30,6 +51,7 @@ struct Text {
     std::memcpy(text.data(), &tag, sizeof tag);
     std::memcpy(text.data() + kTypedBytes - sizeof tag, &tag, sizeof tag);
   }
+  static SeenBytes seen(const Value& text) { return SeenBytes::of(text); }
 };
 
 // The words as members of a struct, 30 of 32 in a vector.
@@ -38,6 +60,15 @@ struct Order {
   std::vector<std::uint64_t> parts;
   std::uint64_t last = 0;
 };
+struct SeenOrder {
+  const Order& order;
+
+  Tag tag() const noexcept { return order.first; }
+  std::uint64_t sum() const noexcept {
+    return std::accumulate(order.parts.begin(), order.parts.end(), order.first + order.last);
+  }
+};
+
 struct Aggregate {
   using Value = Order;
 
@@ -45,6 +76,10 @@ struct Aggregate {
     return {item.words.front(), {item.words.begin() + 1, item.words.end() - 1}, item.words.back()};
   }
   static void set(Value& order, Tag tag) { order.first = order.last = tag; }
+  static SeenOrder seen(const Order& order) {
+    if (order.parts.size() != Words::kWords - 2) throw std::runtime_error("other parts");
+    return {order};
+  }
 };
 
 // As many bytes without a type: what the others are compared with.
@@ -58,109 +93,15 @@ struct Raw {
     std::memcpy(bytes.data(), &tag, sizeof tag);
     std::memcpy(bytes.data() + kTypedBytes - sizeof tag, &tag, sizeof tag);
   }
+  static SeenBytes seen(std::span<const std::byte> bytes) { return SeenBytes::of(bytes); }
 };
 
-struct SeenBytes {
-  const void* data;
-
-  std::uint64_t word(std::size_t i) const noexcept {
-    std::uint64_t word = 0;
-    std::memcpy(&word, static_cast<const std::byte*>(data) + i * sizeof word, sizeof word);
-    return word;
-  }
-  Tag tag() const noexcept { return word(0); }
-  std::uint64_t sum() const noexcept {
-    std::uint64_t all = 0;
-    for (std::size_t i = 0; i < Words::kWords; ++i) all += word(i);
-    return all;
+// The same, copied out by who reads them: no object of a reader's own can be had for less.
+struct Copied : Raw {
+  static Words seen(std::span<const std::byte> bytes) {
+    Words words;
+    std::memcpy(&words, SeenBytes::of(bytes).data, sizeof words);
+    asm volatile("" : : "r"(&words) : "memory");  // all of it
+    return words;
   }
 };
-template <class View>
-SeenBytes seen(const View& bytes) {
-  if (bytes.size() != kTypedBytes) throw std::runtime_error("an item of another size");
-  return {bytes.data()};
-}
-
-struct SeenOrder {
-  const Order& order;
-
-  Tag tag() const noexcept { return order.first; }
-  std::uint64_t sum() const noexcept {
-    return std::accumulate(order.parts.begin(), order.parts.end(), order.first + order.last);
-  }
-};
-SeenOrder seen(const Order& order) {
-  if (order.parts.size() != Words::kWords - 2) throw std::runtime_error("other parts");
-  return {order};
-}
-
-template <class Kind>
-class IqTyped {
- public:
-  using Item = Words;
-  using Value = typename Kind::Value;
-  static constexpr Parties kParties = Parties::processes;
-  static constexpr std::size_t kBatch = 1;
-
-  explicit IqTyped(Shape shape) : queue_(iq::create_only, name_, {.capacity = shape.capacity}) {}
-  ~IqTyped() { attached(); }
-
-  void attached() {
-    if (getpid() != maker_ || queue_.is_closed()) return;
-    queue_.close();
-    iq::remove(name_);
-  }
-
-  // The values are there already, as a user's would be, and as many are written ahead as of other
-  // peers' small items.
-  struct Producer {
-    iq::Producer<Value> out;
-    std::vector<Value> values = std::vector<Value>(kBulk, Kind::make(filled()));
-    std::size_t next = kBulk;
-
-    bool put(std::span<const Item, 1> item) {
-      if (next == kBulk) {
-        next = 0;
-        for (std::size_t i = 0; i < kBulk; ++i) Kind::set(values[i], item.front().tag() + i);
-      }
-      out.put(values[next++]);
-      return true;
-    }
-    static Item filled() {
-      Item item;
-      item.words.fill(kFiller);
-      return item;
-    }
-  };
-  struct Consumer {
-    iq::Consumer<Value> in;
-    template <class Visit>
-    [[gnu::always_inline]] void drain(Visit visit, const Arena&) {
-      for (const auto& value : in) visit(seen(value));
-    }
-  };
-  Producer producer(int) const { return {open().get_producer()}; }
-  Consumer consumer(int) const { return {open().get_consumer()}; }
-  void finish() {}
-  std::uint64_t take_overs() const { return queue_.stats().taken_over; }
-
- private:
-  iq::IterableQueue<Value> open() const { return {iq::open_only, name_}; }
-
-  pid_t maker_ = getpid();
-  std::string name_ = "bench-typed-" + std::to_string(maker_);
-  iq::IterableQueue<Value> queue_;
-};
-
-}  // namespace
-
-void add_iq_typed(Entries& entries) {
-  entries.push_back(entry<IqTyped<Raw>>("iq", "raw_bytes"));
-  for (Entry typed :
-       {entry<IqTyped<Text>>("iq", "string"), entry<IqTyped<Aggregate>>("iq", "aggregate")}) {
-    typed.against = "raw_bytes";
-    entries.push_back(std::move(typed));
-  }
-}
-
-}  // namespace bench

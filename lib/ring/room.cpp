@@ -238,7 +238,7 @@ Status ProducerCore::next_slot(std::int64_t deadline_ns, std::byte*& to) {
 Status ProducerCore::begin_encoded(std::uint64_t bytes, std::int64_t deadline_ns, std::byte*& to) {
   auto& ring = static_cast<ProducerRing&>(*this);
   const bool is_ours = generation_word_->load(std::memory_order_relaxed) == generation_;
-  if (closed_ || !is_ours || staged_ != 0) [[unlikely]] {
+  if (closed_ || !is_ours || staged_ != 0 || ring.relaying_) [[unlikely]] {
     require_usable();
     require_no_stage();
   }
