@@ -105,3 +105,75 @@ struct Copied : Raw {
     return words;
   }
 };
+
+template <class Kind>
+class IqTyped {
+ public:
+  using Item = Words;
+  using Value = typename Kind::Value;
+  static constexpr Parties kParties = Parties::processes;
+  static constexpr std::size_t kBatch = 1;
+
+  explicit IqTyped(Shape shape) : queue_(iq::create_only, name_, {.capacity = shape.capacity}) {}
+  ~IqTyped() { attached(); }
+
+  void attached() {
+    if (getpid() != maker_ || queue_.is_closed()) return;
+    queue_.close();
+    iq::remove(name_);
+  }
+
+  // The values are there already, as a user's would be, and as many are written ahead as of other
+  // peers' small items.
+  struct Producer {
+    iq::Producer<Value> out;
+    std::vector<Value> values = std::vector<Value>(kBulk, Kind::make(filled()));
+    std::size_t next = kBulk;
+
+    bool put(std::span<const Item, 1> item) {
+      if (next == kBulk) {
+        next = 0;
+        for (std::size_t i = 0; i < kBulk; ++i) Kind::set(values[i], item.front().tag() + i);
+      }
+      out.put(values[next++]);
+      return true;
+    }
+    static Item filled() {
+      Item item;
+      item.words.fill(kFiller);
+      return item;
+    }
+  };
+  struct Consumer {
+    iq::Consumer<Value> in;
+    template <class Visit>
+    [[gnu::always_inline]] void drain(Visit visit, const Arena&) {
+      for (const auto& value : in) visit(Kind::seen(value));
+    }
+  };
+  Producer producer(int) const { return {open().get_producer()}; }
+  Consumer consumer(int) const { return {open().get_consumer()}; }
+  void finish() {}
+  std::uint64_t take_overs() const { return queue_.stats().taken_over; }
+
+ private:
+  iq::IterableQueue<Value> open() const { return {iq::open_only, name_}; }
+
+  pid_t maker_ = getpid();
+  std::string name_ = "bench-typed-" + std::to_string(maker_);
+  iq::IterableQueue<Value> queue_;
+};
+
+}  // namespace
+
+void add_iq_typed(Entries& entries) {
+  entries.push_back(entry<IqTyped<Raw>>("iq", "raw_bytes"));
+  for (Entry typed :
+       {entry<IqTyped<Copied>>("iq", "bytes_copied"), entry<IqTyped<Text>>("iq", "string"),
+        entry<IqTyped<Aggregate>>("iq", "aggregate")}) {
+    typed.against = "raw_bytes";
+    entries.push_back(std::move(typed));
+  }
+}
+
+}  // namespace bench
