@@ -15,13 +15,14 @@ namespace iq::detail {
 namespace {
 constexpr std::uint32_t kLaneBatches = 16;  // then another lane has its turn
 constexpr int kClaimTries = 8;
-constexpr std::uint32_t kUsualBytes = 256;
+constexpr std::uint64_t kFarBytes = 65'536;
+constexpr std::uint64_t kEncodedBytes = 256;  // not known before they are read
 
-// How far its producer is ahead of who takes the next one of `available`: in items of kUsualBytes,
-// since larger ones are as far at once. In a lane that fills up it will not get further.
-std::uint64_t distance(const LaneView& lane, std::uint64_t available) noexcept {
-  if (available >= lane.capacity / 4) return UINT64_MAX;
-  return available * std::max(lane.slot_bytes, kUsualBytes) / kUsualBytes;
+// Whether its producer is far ahead of who takes the next one of `available`: further than any
+// prefetcher looks, or as far as it will get.
+bool is_far_ahead(const LaneView& lane, std::uint64_t available) noexcept {
+  const std::uint64_t bytes = lane.ring_bytes != 0 ? kEncodedBytes : lane.slot_bytes;
+  return available >= lane.capacity / 4 || available * bytes >= kFarBytes;
 }
 }  // namespace
 
@@ -122,7 +123,8 @@ bool ConsumerRing::claim_from(const LaneView& lane, std::uint32_t want) {
     }
     IQ_KILL_POINT(claim_after_stamp);
     accept(lane, begin, end, 0);
-    ahead_ = distance(lane, available);
+    available_ = available;
+    is_close_ = !is_far_ahead(lane, available);
     if (end != tail && segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
       wake_one_consumer(segment());  // the chain: each that takes wakes the next
     }
@@ -187,7 +189,7 @@ bool ConsumerRing::take_this_orphan(const LaneView& lane, const Boundary& orphan
     return false;
   }
   accept(lane, orphan.position, orphan.position + 1, orphan.stamp.k);
-  ahead_ = 1;
+  is_close_ = false;
   if (segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
     wake_one_consumer(segment());  // where one orphan was, others may be
   }

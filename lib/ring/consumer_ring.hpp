@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "iq/detail/consumer_core.hpp"
+#include "ring/head_start.hpp"
 #include "ring/tend.hpp"
 #include "ring/walk.hpp"
 #include "shm/attachment.hpp"
@@ -105,7 +106,6 @@ class ConsumerRing final : public ConsumerCore {
   Status end_of_stream();
   Status stopped();
   Status pass_wake_on(Status status) noexcept;
-  void learn_pauses(std::uint64_t found) noexcept;
   bool visible_work() noexcept;
   bool nothing_to_do() noexcept;
   bool work_in_flight() noexcept;
@@ -136,8 +136,9 @@ class ConsumerRing final : public ConsumerCore {
   std::uint32_t lane_batches_ = 0;  ///< batches in a row from that lane
   std::uint32_t claim_limit_ = 1;   ///< items that make about kBatchWorkNs of work
   std::uint32_t last_batch_ = 0;
-  std::uint64_t ahead_ = 0;    ///< how far the producer was ahead when that was claimed
-  std::uint32_t pauses_ = 16;  ///< for which it lets producers run ahead when close behind them
+  std::uint64_t available_ = 0;  ///< items that its lane had when that was claimed
+  bool is_close_ = false;        ///< and that was just behind its producer
+  HeadStart head_start_;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
   std::int64_t looked_ns_ = 0;         ///< when it last looked behind others without sleeping

@@ -17,10 +17,6 @@ namespace iq::detail {
 namespace {
 // Few before the first yield: on one core, or on busy ones, whoever makes the work has to run.
 constexpr std::array kSpins = {16, 84};
-constexpr std::uint64_t kFarAhead = 256;
-constexpr std::uint64_t kEnoughAhead = 64;
-constexpr std::uint32_t kLeastPauses = 4;
-constexpr std::uint32_t kMostPauses = 64;
 constexpr std::uint32_t kRoundsOfHope = 16;
 constexpr std::int64_t kFirstSleepNs = 1'000'000;
 constexpr std::int64_t kAskAgainNs = 20'000;
@@ -28,15 +24,20 @@ constexpr std::int64_t kAskAgainNs = 20'000;
 
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   if (ended_) return end_of_stream();
-  const bool is_close = last_batch_ >= 2 && ahead_ < kFarAhead;
+  const bool is_close = last_batch_ >= 2 && is_close_;
+  const std::uint32_t finished = last_batch_;
   if (is_close) {
-    for (std::uint32_t i = 0; i < pauses_; ++i) cpu_pause();
+    for (std::uint32_t i = 0; i < head_start_.pauses(); ++i) cpu_pause();
+  } else {
+    head_start_.interrupt();
   }
   std::uint32_t hopeless = 0;
   bool slept_out = false;
   for (std::uint32_t round = 0;; ++round) {
     const Status status = try_take(want);
-    if (is_close && round == 0) learn_pauses(status == Status::ok ? ahead_ : 0);
+    if (is_close && round == 0 && head_start_.looked(finished, status == Status::ok ? available_ : 0)) {
+      head_start_.tell(now_ns());
+    }
     if (status == Status::ok) return start_batch();
     if (status == Status::stopped) return stopped();
     if (deadline == kAtOnce) return nothing_now();
@@ -52,17 +53,6 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
     if (dismissed_.load(std::memory_order_relaxed)) return pass_wake_on(Status::stopped);
     if (deadline == kForever && has_one_thread()) require_others();
     slept_out = sleep_once(deadline, now, round, hopeless >= 4 * kRoundsOfHope);
-  }
-}
-
-// A consumer that is faster than its producers and close behind them takes the lines away that they
-// are about to write. Let them run ahead: bigger batches, fewer lines that go to and fro. As long
-// as that finds more, and no longer: who waits for an answer to what it took finds nothing.
-void ConsumerRing::learn_pauses(std::uint64_t found) noexcept {
-  if (found < 2) {
-    pauses_ = std::max(pauses_ / 2, kLeastPauses);
-  } else if (found < kEnoughAhead) {
-    pauses_ = std::min(pauses_ * 2, kMostPauses);
   }
 }
 
