@@ -35,7 +35,8 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   bool slept_out = false;
   for (std::uint32_t round = 0;; ++round) {
     const Status status = try_take(want);
-    if (is_close && round == 0 && head_start_.looked(finished, status == Status::ok ? available_ : 0)) {
+    if (is_close && round == 0 &&
+        head_start_.looked(finished, status == Status::ok ? available_ : 0)) {
       head_start_.tell(now_ns());
     }
     if (status == Status::ok) return start_batch();

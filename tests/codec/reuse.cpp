@@ -53,9 +53,7 @@ struct Dense {
 
 template <>
 struct iq::Codec<Numbered> {
-  static void encode(const Numbered& value, iq::Encoder& out) {
-    out(value.number(), value.text());
-  }
+  static void encode(const Numbered& value, iq::Encoder& out) { out(value.number(), value.text()); }
   static Numbered decode(iq::Decoder& in) {
     const int number = in.get<int>();
     return Numbered(number, in.get<std::string>());
@@ -96,7 +94,8 @@ TEST_CASE_TEMPLATE("Codec: a corrupt item leaves nothing in the place of the one
 
 TEST_CASE("Codec: items of like size use the same memory again") {
   const auto named = [](char letter) {
-    return Named{std::string(100, letter), std::vector<std::uint64_t>(30, letter),
+    return Named{std::string(100, letter),
+                 std::vector<std::uint64_t>(30, letter),
                  {std::string(50, letter), std::string(60, letter)}};
   };
   std::optional<Named> held;
