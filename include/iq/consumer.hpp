@@ -76,6 +76,8 @@ class Consumer {
   /// Errors: ProducerDied or ProducerFailed once everything is drained (see Options); Stopped with
   ///         the text that stop() was given; Corrupt; WrongProcess; Closed after close().
   /// Cost:   the step from one item to the next is a store and a load of this consumer's own line.
+  ///         Items of encoded types are read into the memory of the one before, so that like ones
+  ///         need no allocation; memory that is much too large is given back.
   Iterator begin() {
     core().require_usable();
     return Iterator(*this);

@@ -77,7 +77,7 @@ class Producer {
   ///         with both sizes; WouldDeadlock when the queue is full of what this thread has in hand;
   ///         WrongProcess. On error nothing was appended.
   /// Cost:   O(bytes of the item); no system call unless the queue is full or a consumer sleeps.
-  ///         From 4 KiB on the bytes go past the caches where that is faster (decision 0016).
+  ///         From 2 KiB on the bytes go past the caches where that is faster (decision 0016).
   void put(Argument item) {
     const Status status = append(item, detail::kNoDeadline);
     if (status != Status::ok) core().raise(status);
@@ -108,6 +108,7 @@ class Producer {
   /// Cost:   one publication per 4 KiB instead of one per item, where T is stored in place and the
   ///         range is contiguous (vector, array, span). Other ranges may have to wait for their
   ///         elements, or be another queue's consumer: each is published before the next is read.
+  ///         2 KiB and more in a row are copied as put() copies large items.
   template <std::ranges::input_range R>
     requires std::convertible_to < std::ranges::range_reference_t<R>,
   typename Producer<T>::Argument > std::size_t put_all(R&& range) {
