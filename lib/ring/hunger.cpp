@@ -24,7 +24,7 @@ constexpr std::int64_t kAskAgainNs = 20'000;
 
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   if (ended_) return end_of_stream();
-  const bool is_close = last_batch_ >= 2 && is_close_;
+  const bool is_close = last_batch_ >= 2 && is_close_ && deadline != kAtOnce;
   const std::uint32_t finished = last_batch_;
   if (is_close) {
     for (std::uint32_t i = 0; i < head_start_.pauses(); ++i) cpu_pause();
