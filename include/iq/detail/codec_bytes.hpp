@@ -42,7 +42,7 @@ class Encoder {
     if (begin_ == nullptr) {
       counted_ += size;
     } else if (size > static_cast<std::size_t>(end_ - at_)) {
-      refuse_size(size);
+      refuse_size(size, end_ - at_);
     } else if (size != 0) {
       std::memcpy(at_, from, size);
       at_ += size;
@@ -62,9 +62,11 @@ class Encoder {
   std::size_t size() const noexcept { return counted_ + static_cast<std::size_t>(at_ - begin_); }
 
  private:
-  [[noreturn, gnu::noinline, gnu::cold]] void refuse_size(std::size_t size) const {
+  // None of these gets `this`: an address that goes anywhere keeps the encoder out of registers.
+  [[noreturn, gnu::noinline, gnu::cold]] static void refuse_size(std::size_t size,
+                                                                 std::ptrdiff_t left) {
     throw BadArgument("cannot encode an item: " + std::to_string(size) + " more bytes, but only " +
-                      std::to_string(end_ - at_) +
+                      std::to_string(left) +
                       " were counted before. The value changed while it was put, or its "
                       "iq::Codec does not write the same bytes each time");
   }
@@ -106,7 +108,7 @@ class Decoder {
   std::size_t count(std::size_t least_bytes) {
     std::uint32_t elements = 0;
     std::memcpy(&elements, take(sizeof elements), sizeof elements);
-    if (elements > left() / least_bytes) refuse_count(elements, least_bytes);
+    if (elements > left() / least_bytes) refuse_count(elements, least_bytes, left(), type_);
     return elements;
   }
 
@@ -115,28 +117,39 @@ class Decoder {
 
   /// Errors: Corrupt unless everything was read.
   void finish() const {
-    if (at_ != end_) refuse(std::to_string(left()) + " bytes follow its end");
+    if (at_ != end_) refuse_rest(left(), type_);
   }
 
   /// Throws Corrupt; `why` completes the sentence "cannot decode a `Job`: ...".
-  [[noreturn, gnu::noinline, gnu::cold]] void refuse(const std::string& why) const {
-    throw Corrupt("cannot decode a `" + std::string(type_) + "`: " + why);
-  }
+  [[noreturn]] void refuse(const std::string& why) const { refuse(why, type_); }
 
  private:
   const std::byte* take(std::size_t size) {
-    if (size > left()) refuse_size(size);
+    if (size > left()) refuse_size(size, left(), type_);
     const std::byte* taken = at_;
     at_ += size;
     return taken;
   }
-  [[noreturn, gnu::noinline, gnu::cold]] void refuse_size(std::size_t size) const {
-    refuse(std::to_string(size) + " bytes expected, " + std::to_string(left()) + " left");
+  // As above: none of these gets `this`.
+  [[noreturn, gnu::noinline, gnu::cold]] static void refuse(const std::string& why,
+                                                            std::string_view type) {
+    throw Corrupt("cannot decode a `" + std::string(type) + "`: " + why);
   }
-  [[noreturn, gnu::noinline, gnu::cold]] void refuse_count(std::size_t elements,
-                                                           std::size_t least_bytes) const {
+  [[noreturn, gnu::noinline, gnu::cold]] static void refuse_size(std::size_t size, std::size_t left,
+                                                                 std::string_view type) {
+    refuse(std::to_string(size) + " bytes expected, " + std::to_string(left) + " left", type);
+  }
+  [[noreturn, gnu::noinline, gnu::cold]] static void refuse_rest(std::size_t left,
+                                                                 std::string_view type) {
+    refuse(std::to_string(left) + " bytes follow its end", type);
+  }
+  [[noreturn, gnu::noinline, gnu::cold]] static void refuse_count(std::size_t elements,
+                                                                  std::size_t least_bytes,
+                                                                  std::size_t left,
+                                                                  std::string_view type) {
     refuse(std::to_string(elements) + " elements of at least " + std::to_string(least_bytes) +
-           " bytes announced, " + std::to_string(left()) + " bytes left");
+               " bytes announced, " + std::to_string(left) + " bytes left",
+           type);
   }
 
   const std::byte* at_;

@@ -73,17 +73,21 @@ constexpr bool keeps_room(std::size_t capacity, std::size_t elements) {
   return capacity <= 4 * elements + 256 / sizeof(T);
 }
 
-// A string or vector of flat elements.
+// Makes room for other elements than there are, which are overwritten.
 template <class T, class Container>
-void decode_block_into(Container& values, Decoder& in) {
+[[gnu::noinline]] void resize_block(Container& values, std::size_t elements) {
+  const bool keeps = keeps_room<T>(values.capacity(), elements);
+  if (!keeps || values.capacity() < elements) values.clear();  // nothing to carry over
+  if (!keeps) values.shrink_to_fit();
+  values.resize(elements);
+}
+
+// A string or vector of flat elements. Inline, so that the decoder stays in registers.
+template <class T, class Container>
+[[gnu::always_inline]] inline void decode_block_into(Container& values, Decoder& in) {
   const std::size_t elements = in.count(sizeof(T));
   const std::byte* from = in.bytes(elements * sizeof(T)).data();
-  if (values.size() != elements) {
-    const bool keeps = keeps_room<T>(values.capacity(), elements);
-    if (!keeps || values.capacity() < elements) values.clear();  // nothing to carry over
-    if (!keeps) values.shrink_to_fit();
-    values.resize(elements);
-  }
+  if (values.size() != elements) resize_block<T>(values, elements);
   if (elements != 0) std::memcpy(static_cast<void*>(values.data()), from, elements * sizeof(T));
 }
 
@@ -97,7 +101,9 @@ struct Format<std::basic_string<C, Traits, Alloc>> : ContainerFormat<C> {
     out.count(text.size());
     out.bytes(text.data(), text.size() * sizeof(C));
   }
-  static void decode_into(String& text, Decoder& in) { decode_block_into<C>(text, in); }
+  [[gnu::always_inline]] static void decode_into(String& text, Decoder& in) {
+    decode_block_into<C>(text, in);
+  }
 };
 
 template <class T, class Alloc>
@@ -114,7 +120,7 @@ struct Format<std::vector<T, Alloc>> : ContainerFormat<T> {
       encode_elements(values, out);
     }
   }
-  static void decode_into(Vector& values, Decoder& in) {
+  [[gnu::always_inline]] static void decode_into(Vector& values, Decoder& in) {
     if constexpr (Flat<T> && std::default_initializable<T>) {
       decode_block_into<T>(values, in);
     } else {
