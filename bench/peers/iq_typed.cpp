@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -65,7 +64,11 @@ struct SeenOrder {
 
   Tag tag() const noexcept { return order.first; }
   std::uint64_t sum() const noexcept {
-    return std::accumulate(order.parts.begin(), order.parts.end(), order.first + order.last);
+    // As many as the others' at compile time: what is checked is the same, its instructions too.
+    std::uint64_t all = order.first + order.last;
+    const std::uint64_t* const parts = order.parts.data();
+    for (std::size_t i = 0; i < Words::kWords - 2; ++i) all += parts[i];
+    return all;
   }
 };
 
