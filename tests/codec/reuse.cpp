@@ -123,6 +123,11 @@ TEST_CASE("Codec: one huge item among small ones does not hold its memory for ev
   CHECK(held->name.capacity() < 1000);
   CHECK(held->numbers.capacity() < 1000);
   for (const std::string& word : held->words) CHECK(word.capacity() < 1000);
+
+  std::optional<std::vector<std::string>> list;
+  hold<std::vector<std::string>>(encode(std::vector<std::string>(100'000)), list);
+  hold<std::vector<std::string>>(encode(std::vector<std::string>(3)), list);
+  CHECK(list->capacity() < 1000);
 }
 
 TEST_CASE("Codec: what a type's assignment leaves as it is comes from the next item all the same") {

@@ -49,6 +49,13 @@ void encode_elements(const Container& values, Encoder& out) {
   for (const auto& value : values) encode_value(value, out);
 }
 
+/// Whether a string or vector of `capacity` elements keeps its memory for the next item, of which
+/// it is to hold `elements`: one long item among short ones shall not hold its memory for ever.
+template <class T>
+constexpr bool keeps_room(std::size_t capacity, std::size_t elements) {
+  return capacity <= 4 * elements + 256 / sizeof(T);
+}
+
 // Elements that are there already are filled anew, each in its memory.
 template <class T, class Container>
 void decode_elements_into(Container& values, Decoder& in) {
@@ -59,18 +66,14 @@ void decode_elements_into(Container& values, Decoder& in) {
   } else {
     values.clear();
   }
+  if constexpr (requires { values.capacity(); }) {
+    if (!keeps_room<T>(values.capacity(), elements)) values.shrink_to_fit();
+  }
   const std::size_t more = elements - values.size();
   if constexpr (requires { values.reserve(more); }) {
     values.reserve(values.size() + room_for<T>(more, in));
   }
   for (std::size_t i = 0; i < more; ++i) values.push_back(decode_value<T>(in));
-}
-
-/// Whether a string or vector of `capacity` elements keeps its memory for the next item, of which
-/// it is to hold `elements`: one long item among short ones shall not hold its memory for ever.
-template <class T>
-constexpr bool keeps_room(std::size_t capacity, std::size_t elements) {
-  return capacity <= 4 * elements + 256 / sizeof(T);
 }
 
 // Makes room for other elements than there are, which are overwritten.
