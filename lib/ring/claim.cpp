@@ -83,6 +83,7 @@ void ConsumerRing::accept(const LaneView& lane, Position begin, Position end,
   attempts_ = attempts;
   leased_ = true;
   wake_owed_ = false;
+  is_close_ = false;
   hungry_since_ns_ = 0;
   // Measured only where it can change what is claimed next: a full batch, or more waiting.
   const bool telling = end - begin >= 2 || claim_limit_ == 1;
@@ -189,7 +190,6 @@ bool ConsumerRing::take_this_orphan(const LaneView& lane, const Boundary& orphan
     return false;
   }
   accept(lane, orphan.position, orphan.position + 1, orphan.stamp.k);
-  is_close_ = false;
   if (segment().control().waiters_summary.load(std::memory_order_relaxed) != 0) {
     wake_one_consumer(segment());  // where one orphan was, others may be
   }

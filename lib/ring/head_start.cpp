@@ -43,8 +43,8 @@ void HeadStart::decide(std::int64_t now_ns) noexcept {
       if (now_ns < rest_until_ns_) return begin(Phase::steady, usual_);
       trial_ns_ = now_ns;
       usual_cost_ = cost_;
-      if (usual_ == kMost) return try_fewer(now_ns);
-      return begin(Phase::more, std::max(4 * usual_, kFirstTrial));
+      if (usual_ >= kMost) return try_fewer(now_ns);
+      return begin(Phase::more, std::min(std::max(4 * usual_, kFirstTrial), kMost));
     case Phase::more:
       if (cost_ > usual_cost_ / 10 * 9) {
         if (pauses_ < kSecondTrial) return begin(Phase::more, kSecondTrial);
@@ -52,7 +52,7 @@ void HeadStart::decide(std::int64_t now_ns) noexcept {
       }
       usual_cost_ = cost_;
       usual_ = pauses_;
-      if (usual_ == kMost) return try_fewer(now_ns);
+      if (usual_ >= kMost) return try_fewer(now_ns);
       return begin(Phase::more, std::min(4 * usual_, kMost));
     case Phase::fewer:
       if (cost_ > usual_cost_ / 20 * 21) return rest(now_ns);

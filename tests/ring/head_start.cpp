@@ -49,6 +49,8 @@ double no_shared_cache(std::uint32_t pauses) {
   return pauses < 100 ? 255 : pauses < 200 ? 200 : pauses < 400 ? 160 : 125;
 }
 double own_work(std::uint32_t) { return 150; }
+double without_end(std::uint32_t pauses) { return 1e4 / pauses; }
+double up_to_500(std::uint32_t pauses) { return pauses < 500 ? 250 : 100; }
 
 }  // namespace
 
@@ -68,6 +70,14 @@ TEST_CASE("head start: where nothing is gained there are next to none") {
   Stream stream;
   stream.run(own_work, 50);
   CHECK(stream.run(own_work, 1000, HeadStart::kLeast) < 0.1);
+}
+
+TEST_CASE("head start: there are never more than the most") {
+  for (const Cost cost : {without_end, up_to_500}) {
+    Stream stream;
+    CHECK(stream.run(cost, 3000, HeadStart::kMost) == 0);
+    CHECK(stream.head_start.pauses() <= HeadStart::kMost);
+  }
 }
 
 TEST_CASE("head start: it follows a stream that changes, both ways") {

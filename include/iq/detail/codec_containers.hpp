@@ -62,7 +62,7 @@ void decode_elements_into(Container& values, Decoder& in) {
   const std::size_t elements = in.count(least_bytes<T>());
   if constexpr (Refillable<T>) {
     while (values.size() > elements) values.pop_back();
-    for (T& value : values) decode_into(value, in);
+    for (T& value : values) detail::decode_into(value, in);
   } else {
     values.clear();
   }

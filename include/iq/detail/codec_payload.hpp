@@ -59,7 +59,7 @@ struct Payload {
 
   /// What is kept of the item in hand. Errors: as read().
   static Held hold(std::span<const std::byte> bytes) { return read(bytes); }
-  /// The same, in the memory of the item before. Errors: as read(); nothing is kept then.
+  /// The same, in the memory of the item before. Errors: as read().
   static void hold(std::span<const std::byte> bytes, std::optional<Held>& held) {
     if constexpr (!kInPlace && Refillable<T>) {
       if (held) return refill(bytes, held);
@@ -87,7 +87,7 @@ struct Payload {
  private:
   static void refill(std::span<const std::byte> bytes, std::optional<Held>& held) try {
     Decoder in(bytes, type_name<T>());
-    decode_into(*held, in);
+    detail::decode_into(*held, in);
     in.finish();
   } catch (...) {
     held.reset();

@@ -73,9 +73,9 @@ struct Format<std::array<T, kLength>> : ProductFormat<Storage::flat, T> {
     if constexpr (kLength == 0) {
       in.bytes(1);
       return Array{};
-    } else if constexpr (std::default_initializable<T> && Refillable<T>) {
+    } else if constexpr (std::default_initializable<T> && std::is_move_assignable_v<T>) {
       Array values{};
-      decode_into(values, in);
+      for (T& value : values) value = decode_value<T>(in);
       return values;
     } else {
       return [&in]<std::size_t... I>(std::index_sequence<I...>) {

@@ -171,7 +171,7 @@ void decode_into(T& value, Decoder& in) {
   } else if constexpr (Known<T>) {
     Format<T>::decode_into(value, in);
   } else {
-    with_members(value, [&in](auto&... member) { (decode_into(member, in), ...); });
+    with_members(value, [&in](auto&... member) { (detail::decode_into(member, in), ...); });
   }
 }
 
