@@ -84,6 +84,7 @@ void ConsumerRing::accept(const LaneView& lane, Position begin, Position end,
   leased_ = true;
   wake_owed_ = false;
   is_close_ = false;
+  available_ = end - begin;
   hungry_since_ns_ = 0;
   // Measured only where it can change what is claimed next: a full batch, or more waiting.
   const bool telling = end - begin >= 2 || claim_limit_ == 1;

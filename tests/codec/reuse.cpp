@@ -42,6 +42,13 @@ class Numbered {
   std::string text_;
 };
 
+// The second lies within the first.
+struct Packed {
+  [[no_unique_address]] std::variant<int, char> choice;
+  [[no_unique_address]] std::optional<char> letter;
+  std::string text;
+};
+
 // Members that may share an address.
 struct Dense {
   std::uint32_t number;
@@ -141,6 +148,18 @@ TEST_CASE("Codec: what a type's assignment leaves as it is comes from the next i
     hold<std::vector<Numbered>>(encode(numbered), list);
     REQUIRE(list->size() == numbered.size());
     for (int k = 0; k < i; ++k) CHECK((*list)[static_cast<std::size_t>(k)].number() == 10 * i + k);
+  }
+}
+
+TEST_CASE("Codec: members that lie in the padding of others come back equal") {
+  std::optional<Packed> held;
+  for (int i = 0; i < 20; ++i) {
+    Packed packed{i, std::nullopt, std::string(static_cast<std::size_t>(i), 's')};
+    if (i % 3 != 0) packed.letter = 'x';
+    hold<Packed>(encode(packed), held);
+    CHECK(held->choice == packed.choice);
+    CHECK(held->letter == packed.letter);
+    CHECK(held->text == packed.text);
   }
 }
 

@@ -76,6 +76,17 @@ void decode_elements_into(Container& values, Decoder& in) {
   for (std::size_t i = 0; i < more; ++i) values.push_back(decode_value<T>(in));
 }
 
+/// Elements that a container is made of at once.
+template <class T>
+concept Character = Flat<T> && std::is_arithmetic_v<T> && sizeof(T) == 1;
+
+template <class Container, Character T>
+Container decode_characters(Decoder& in) {
+  const std::size_t elements = in.count(1);
+  const auto* first = reinterpret_cast<const T*>(in.bytes(elements).data());
+  return Container(first, first + elements);
+}
+
 // Makes room for other elements than there are, which are overwritten.
 template <class T, class Container>
 [[gnu::noinline]] void resize_block(Container& values, std::size_t elements) {
@@ -104,6 +115,9 @@ struct Format<std::basic_string<C, Traits, Alloc>> : ContainerFormat<C> {
     out.count(text.size());
     out.bytes(text.data(), text.size() * sizeof(C));
   }
+  static String decode(Decoder& in) requires Character<C> {
+    return decode_characters<String, C>(in);
+  }
   [[gnu::always_inline]] static void decode_into(String& text, Decoder& in) {
     decode_block_into<C>(text, in);
   }
@@ -122,6 +136,9 @@ struct Format<std::vector<T, Alloc>> : ContainerFormat<T> {
     } else {
       encode_elements(values, out);
     }
+  }
+  static Vector decode(Decoder& in) requires Character<T> {
+    return decode_characters<Vector, T>(in);
   }
   [[gnu::always_inline]] static void decode_into(Vector& values, Decoder& in) {
     if constexpr (Flat<T> && std::default_initializable<T>) {

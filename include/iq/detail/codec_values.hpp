@@ -10,6 +10,7 @@
 #include <bit>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -157,6 +158,26 @@ constexpr bool is_refillable() {
   }
 }
 
+// Members marked [[no_unique_address]] may lie in the padding of others.
+template <class... Member>
+bool overlap(const Member&... member) {
+  std::uintptr_t end = 0;
+  bool found = false;
+  const auto look = [&](const auto& one) {
+    const auto at = reinterpret_cast<std::uintptr_t>(std::addressof(one));
+    found = found || at < end;
+    end = at + sizeof(one);
+  };
+  (look(member), ...);
+  return found;
+}
+
+template <class T>
+void replace(T& value, T made) noexcept(std::is_nothrow_move_constructible_v<T>) {
+  std::destroy_at(std::addressof(value));
+  std::construct_at(std::addressof(value), std::move(made));
+}
+
 /// As destroying `value` and making decode_value<T>(in) in its place, but that memory is used again
 /// where it can be. Assignment is asked of no type. Requires: Refillable<T>. Where it throws,
 /// `value` is any value.
@@ -165,13 +186,16 @@ void decode_into(T& value, Decoder& in) {
   if constexpr (std::is_empty_v<T>) {
     static_cast<void>(decode_value<T>(in));  // it may share its address with another member
   } else if constexpr (!fills_parts<T>()) {
-    T made = decode_value<T>(in);
-    std::destroy_at(&value);
-    std::construct_at(&value, std::move(made));
+    detail::replace(value, decode_value<T>(in));
   } else if constexpr (Known<T>) {
     Format<T>::decode_into(value, in);
   } else {
-    with_members(value, [&in](auto&... member) { (detail::decode_into(member, in), ...); });
+    with_members(value, [&](auto&... member) {
+      if constexpr (std::is_nothrow_move_constructible_v<T>) {
+        if (detail::overlap(member...)) return detail::replace(value, decode_value<T>(in));
+      }
+      (detail::decode_into(member, in), ...);
+    });
   }
 }
 
