@@ -120,8 +120,8 @@ std::uint64_t pass_items(S& stage, double seconds) {
   std::uint64_t passed = 0;
   const auto deadline = iqtest::deadline_in(seconds);
   while (std::chrono::steady_clock::now() < deadline) {
-    iqtest::require(producer.put_for(make<Text>(kPassing), kBound) == iq::Status::ok, "room");
-    const auto item = consumer.get_for(kBound);
+    iqtest::require(producer.put_for(make<Text>(kPassing), bound) == iq::Status::ok, "room");
+    const auto item = consumer.get_for(bound);
     iqtest::require(item && whole(*item), "an item comes, whole");
     if (item->id != kPassing) stage.ledger->receive(S::kSurvivor, *item, consumer.deliveries());
     passed += item->id == kPassing;

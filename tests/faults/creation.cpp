@@ -52,7 +52,7 @@ void check_one_queue(const std::string& name, Race& race) {
   Queue queue(iq::open_only, name);
   auto consumer = queue.get_consumer();
   unsigned found = 0;
-  while (found < *race.opened && consumer.get_for(kBound)) ++found;
+  while (found < *race.opened && consumer.get_for(bound)) ++found;
   CHECK(found == *race.opened);
   CHECK(queue.stats().producers == *race.opened);
 }

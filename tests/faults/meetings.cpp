@@ -157,7 +157,7 @@ TEST_CASE("Meeting: repair ends a sealed batch where its dead owner had sealed i
     s.take_batch(consumer, slot, kBatch);
     go.wait();
     std::uint32_t count = 0;
-    const auto deadline = iq::detail::deadline_after(kBound);
+    const auto deadline = iq::detail::deadline_after(bound);
     iqtest::require(consumer.ring().next_some(4, deadline, count) == iq::Status::ok, "some more");
     s.note_in_hand(consumer, slot);
     ::raise(SIGKILL);

@@ -22,7 +22,7 @@ iqtest::Child await_end(const std::string& name) {
   return iqtest::spawn([&] {
     iq::IterableQueue<int> queue(iq::open_only, name);
     auto consumer = queue.get_consumer();
-    iqtest::require(consumer.get_for(kBound).status() == iq::Status::done, "the stream ends");
+    iqtest::require(consumer.get_for(bound).status() == iq::Status::done, "the stream ends");
   });
 }
 

@@ -17,7 +17,7 @@ constexpr std::uint32_t kBatch = 16;
 iq::Options options() { return {.capacity = 64, .max_deliveries = 14}; }
 
 Status take(RawConsumer& consumer, std::uint32_t want) {
-  return consumer.ring().next_for(want, iq::detail::deadline_after(kBound));
+  return consumer.ring().next_for(want, iq::detail::deadline_after(bound));
 }
 
 /// A consumer that is stopped at `point` while it takes something, and must be told afterwards.

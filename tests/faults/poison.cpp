@@ -17,7 +17,7 @@ unsigned consumers_until_the_end(S& stage) {
     iqtest::Child consumer = iqtest::spawn([&] {
       auto queue = stage.open();
       auto own = queue.get_consumer();
-      while (const auto item = own.get_for(kBound)) {
+      while (const auto item = own.get_for(bound)) {
         stage.ledger->receive(S::kSurvivor, *item, own.deliveries());
         if (item->id == kPoison) ::raise(SIGKILL);
       }
@@ -64,13 +64,13 @@ TEST_CASE("Poison: what was parked can be put back, by whoever repaired what mad
   CHECK(stage.queue.requeue_parked() == 1);
   CHECK(stage.queue.parked().empty());
   auto consumer = stage.queue.get_consumer();
-  const auto item = consumer.get_for(kBound);
+  const auto item = consumer.get_for(bound);
   REQUIRE(item);
   CHECK(item->id == kPoison);
   CHECK(consumer.deliveries() == 1);
   stage.ledger->receive(S::kVictim, *item, 1);
   stage.extra_copies = 1;
-  CHECK(consumer.get_for(kBound).status() == iq::Status::done);
+  CHECK(consumer.get_for(bound).status() == iq::Status::done);
   consumer.close();
   judge(stage);
 }
@@ -87,7 +87,7 @@ TEST_CASE("Poison: several at once, held by several consumers, are parked each e
     return iqtest::spawn([&, i] {
       auto queue = stage.open();
       auto own = queue.get_consumer();
-      while (const auto item = own.get_for(kBound)) {
+      while (const auto item = own.get_for(bound)) {
         stage.ledger->receive(static_cast<int>(i), *item, own.deliveries());
         if (poisonous(item->id)) ::raise(SIGKILL);
       }
@@ -139,7 +139,7 @@ TEST_CASE("Poison: parked in place beside the copy of a killed parker, it counts
   }
   CHECK(stage.queue.stats().parked == 1);
   CHECK(stage.queue.requeue_parked() == 1);
-  CHECK(consumer.get_for(kBound)->id == 0);
+  CHECK(consumer.get_for(bound)->id == 0);
   consumer.ack();
   CHECK(stage.queue.stats().parked == 0);
   CHECK(stage.queue.requeue_parked() == 0);

@@ -42,10 +42,10 @@ TEST_CASE("Registration: stopped before it is LIVE, the stream ends without it, 
     stage.producer.close();
     stage.queue.close();
     auto consumer = stage.queue.get_consumer();
-    CHECK_MESSAGE(consumer.get_for(kBound).status() == iq::Status::done, point);
+    CHECK_MESSAGE(consumer.get_for(bound).status() == iq::Status::done, point);
     stage.helper(late).cont();
     CHECK(stage.helper(late).wait().code == static_cast<int>(Registered::refused));
-    CHECK(consumer.get_for(kBound).status() == iq::Status::done);
+    CHECK(consumer.get_for(bound).status() == iq::Status::done);
     CHECK(stage.queue.stats().put == 0);
   }
 }
@@ -60,7 +60,7 @@ TEST_CASE("Registration: stopped when LIVE, before the close was looked at: no e
   CHECK(consumer.get_for(80ms).status() == iq::Status::timeout);  // it might yet be let in
   stage.helper(late).cont();
   CHECK(stage.helper(late).wait().code == static_cast<int>(Registered::refused));
-  CHECK(consumer.get_for(kBound).status() == iq::Status::done);
+  CHECK(consumer.get_for(bound).status() == iq::Status::done);
 }
 
 TEST_CASE("Registration: stopped behind the look at the close, it is in: its item is delivered") {
@@ -73,8 +73,8 @@ TEST_CASE("Registration: stopped behind the look at the close, it is in: its ite
   CHECK(consumer.get_for(80ms).status() == iq::Status::timeout);
   stage.helper(late).cont();
   CHECK(stage.helper(late).wait().code == static_cast<int>(Registered::put));
-  CHECK(consumer.get_for(kBound)->id == static_cast<std::uint32_t>(late));
-  CHECK(consumer.get_for(kBound).status() == iq::Status::done);
+  CHECK(consumer.get_for(bound)->id == static_cast<std::uint32_t>(late));
+  CHECK(consumer.get_for(bound).status() == iq::Status::done);
 }
 
 TEST_CASE("Registration: killed at any step while the queue is closed, the stream ends") {
@@ -87,7 +87,7 @@ TEST_CASE("Registration: killed at any step while the queue is closed, the strea
     stage.producer.close();
     stage.queue.close();
     auto consumer = stage.queue.get_consumer();
-    CHECK_MESSAGE(consumer.get_for(kBound).status() == iq::Status::done, point);
+    CHECK_MESSAGE(consumer.get_for(bound).status() == iq::Status::done, point);
   }
 }
 
@@ -115,10 +115,10 @@ TEST_CASE("Registration: a consumer that comes behind a scan of the others is no
   auto late = stage.queue.get_consumer();
   second.reset();
   stage.helper(blocked).cont();
-  CHECK(late.get_for(kBound)->id == 0);
-  CHECK(late.get_for(kBound)->id == 1);
+  CHECK(late.get_for(bound)->id == 0);
+  CHECK(late.get_for(bound)->id == 1);
   late.ack();
   CHECK(stage.helper(blocked).wait().ok());
   stage.producer.close();
-  CHECK(late.get_for(kBound).status() == iq::Status::done);
+  CHECK(late.get_for(bound).status() == iq::Status::done);
 }

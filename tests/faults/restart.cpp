@@ -134,7 +134,7 @@ TEST_CASE("Restart: everybody killed 1,000 times on one name, the next start wor
   }
   auto producer = queue.get_producer();
   producer.put(make<Text>(1000));
-  CHECK(consumer.get_for(kBound)->id == 1000);
+  CHECK(consumer.get_for(bound)->id == 1000);
   consumer.ack();
   producer.close();
   queue.close();

@@ -39,7 +39,7 @@ void put_all_pieces(Stage<T>& stage) {
   for (std::uint32_t first = 0; first < 900; first += 300) {
     std::vector<T> items;
     for (std::uint32_t id = first; id < first + 300; ++id) items.push_back(make<T>(id));
-    const auto result = producer.put_all_for(items, kBound);
+    const auto result = producer.put_all_for(items, bound);
     iqtest::require(result.accepted == items.size(), "put_all finds room");
     for (std::uint32_t id = first; id < first + 300; ++id) stage.ledger->returned[id] = 1;
   }

@@ -158,7 +158,7 @@ void create_again(S& stage) {
   auto consumer = queue.get_consumer();
   bool worked = false;
   try {
-    while (const auto item = consumer.get_for(kBound)) worked |= item->id == 2;
+    while (const auto item = consumer.get_for(bound)) worked |= item->id == 2;
     iqtest::require(worked, "the queue works");
   } catch (const iq::ProducerDied&) {
     iqtest::require(worked, "the queue works, with a death in it");

@@ -22,7 +22,8 @@ namespace faults {
 
 using namespace std::chrono_literals;
 
-inline constexpr auto kBound = 5s;               // for calls that must come back
+/// For calls that must come back. Longer where a victim runs instruction by instruction.
+inline std::chrono::seconds bound = 5s;
 inline constexpr std::uint32_t kFurther = 1024;  // ids of the items after the fault
 
 /// A consumer with the claim sizes that a test asks for, leaving the batch open to thieves.
@@ -47,7 +48,7 @@ class RawConsumer {
   /// Claims `want` items where they lie together; the first is in hand. False at the end.
   bool take(std::uint32_t want) {
     try {
-      return ring().next_for(want, iq::detail::deadline_after(kBound)) == iq::Status::ok;
+      return ring().next_for(want, iq::detail::deadline_after(bound)) == iq::Status::ok;
     } catch (const iq::ProducerDied&) {
       return false;
     }
@@ -109,7 +110,7 @@ class Stage {
 
   void put(iq::Producer<T>& to, std::uint32_t first, std::uint32_t count) const {
     for (std::uint32_t id = first; id < first + count; ++id) {
-      if (to.put_for(make<T>(id), kBound) != iq::Status::ok) {
+      if (to.put_for(make<T>(id), bound) != iq::Status::ok) {
         iqtest::require(false, "a put finds room:\n" + describe(*spy));
       }
       ledger->returned[id] = 1;
@@ -121,7 +122,7 @@ class Stage {
     Outcome outcome = Outcome::ended;
     try {
       for (std::uint32_t n = 0; n < most; ++n) {
-        const auto item = from.get_for(kBound);
+        const auto item = from.get_for(bound);
         if (!item) {
           if (item.status() == iq::Status::timeout) {
             iqtest::require(false, "an item comes or the end:\n" + describe(*spy));

@@ -92,7 +92,7 @@ void put_all(Stage<T>& stage) {
   std::vector<T> items;
   for (std::uint32_t id = 0; id < 6; ++id) items.push_back(make<T>(id));
   operate([&] {
-    const auto result = producer.put_all_for(items, faults::kBound);
+    const auto result = producer.put_all_for(items, faults::bound);
     iqtest::require(result.accepted == items.size(), "put_all finds room");
     for (std::uint32_t id = 0; id < 6; ++id) stage.ledger->returned[id] = 1;
   });

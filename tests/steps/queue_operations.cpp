@@ -45,14 +45,14 @@ void use_the_name(S& stage) {
   Queue queue(iq::open_or_create, second_name(stage), small_queue(4));
   {
     auto producer = queue.get_producer();
-    iqtest::require(producer.put_for(make<Text>(3), faults::kBound) == iq::Status::ok,
+    iqtest::require(producer.put_for(make<Text>(3), faults::bound) == iq::Status::ok,
                     "a put finds room in the queue of that name");
   }
   queue.close();
   auto consumer = queue.get_consumer();
   bool came = false;
   try {
-    while (const auto item = consumer.get_for(faults::kBound)) {
+    while (const auto item = consumer.get_for(faults::bound)) {
       iqtest::require(faults::whole(*item), "an item of the queue of that name is torn");
       came |= item->id == 3;
     }

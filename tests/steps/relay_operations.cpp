@@ -37,7 +37,7 @@ RelayWorld::RelayWorld(Leg leg)
 
 void RelayWorld::put(std::uint32_t first, std::uint32_t end) {
   for (std::uint32_t id = first; id < end; ++id) {
-    if (source_->put_for({id, faults::text_of(id)}, 5s) != iq::Status::ok) {
+    if (source_->put_for({id, faults::text_of(id)}, 60s) != iq::Status::ok) {
       iqtest::require(false, "a put finds room");
     }
     put_ = id + 1;
@@ -109,7 +109,7 @@ void RelayWorld::finish() {
     iq::IterableQueue<Output> queue(iq::open_only, output_);
     auto consumer = queue.get_consumer();
     try {
-      while (const auto item = consumer.get_for(5s)) {
+      while (const auto item = consumer.get_for(60s)) {
         iqtest::require(item->id < kInputs && item->part < faults::kOutputs &&
                             item->text == faults::text_of(item->id),
                         "an output is torn");

@@ -48,6 +48,7 @@ template <class T>
 class StagedWorld final : public World {
  public:
   explicit StagedWorld(const Act<T>& act) : act_(act), stage_("steps", act.options) {
+    faults::bound = std::chrono::seconds(static_cast<int>(faults::kVictimPatienceS));
     act_.before(stage_);
   }
 
