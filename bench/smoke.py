@@ -60,7 +60,7 @@ def check_every_peer(program):
                 and row['peer'] != 'iq']
     assert in_place and min(in_place) > 0, in_place
     assert any(row['mode'] == 'in_place' and 'limit' in row for row in rows), rows
-    for mode in ('string', 'aggregate', 'one_core', 'one_core_bulk'):
+    for mode in ('string', 'text_view', 'aggregate', 'aggregate_view', 'one_core', 'one_core_bulk'):
         assert any(row['mode'] == mode for row in rows), mode
     for mode in ('spin', 'sleep', 'sleep_one_core'):
         trips = [row['latency_ns'] for row in rows if row['mode'] == mode]

@@ -42,6 +42,7 @@ struct SeenBytes {
 // that was received, where it lies.
 struct Text {
   using Value = std::string;
+  using Queued = std::string;
 
   static Value make(const Words& item) {
     return {reinterpret_cast<const char*>(&item), sizeof item};
@@ -50,7 +51,12 @@ struct Text {
     std::memcpy(text.data(), &tag, sizeof tag);
     std::memcpy(text.data() + kTypedBytes - sizeof tag, &tag, sizeof tag);
   }
-  static SeenBytes seen(const Value& text) { return SeenBytes::of(text); }
+  static SeenBytes seen(std::string_view text) { return SeenBytes::of(text); }
+};
+
+// The same text, seen where it lies.
+struct ShownText : Text {
+  using Queued = iq::TextView;
 };
 
 // The words as members of a struct, 30 of 32 in a vector.
@@ -59,8 +65,9 @@ struct Order {
   std::vector<std::uint64_t> parts;
   std::uint64_t last = 0;
 };
+template <class Queued>
 struct SeenOrder {
-  const Order& order;
+  const Queued& order;
 
   Tag tag() const noexcept { return order.first; }
   std::uint64_t sum() const noexcept {
@@ -74,20 +81,33 @@ struct SeenOrder {
 
 struct Aggregate {
   using Value = Order;
+  using Queued = Order;
 
   static Value make(const Words& item) {
     return {item.words.front(), {item.words.begin() + 1, item.words.end() - 1}, item.words.back()};
   }
   static void set(Value& order, Tag tag) { order.first = order.last = tag; }
-  static SeenOrder seen(const Order& order) {
+  template <class Queued>
+  static SeenOrder<Queued> seen(const Queued& order) {
     if (order.parts.size() != Words::kWords - 2) throw std::runtime_error("other parts");
     return {order};
   }
 };
 
+// The same struct, but its parts are seen where they lie.
+struct OrderView {
+  std::uint64_t first = 0;
+  iq::ArrayView<std::uint64_t> parts;
+  std::uint64_t last = 0;
+};
+struct ShownAggregate : Aggregate {
+  using Queued = OrderView;
+};
+
 // As many bytes without a type: what the others are compared with.
 struct Raw {
   using Value = iq::Bytes;
+  using Queued = iq::Bytes;
 
   static Value make(const Words& item) {
     return iq::Bytes(iq::BytesView(std::as_bytes(std::span(&item, 1))));
@@ -114,6 +134,7 @@ class IqTyped {
  public:
   using Item = Words;
   using Value = typename Kind::Value;
+  using Queued = typename Kind::Queued;
   static constexpr Parties kParties = Parties::processes;
   static constexpr std::size_t kBatch = 1;
 
@@ -129,7 +150,7 @@ class IqTyped {
   // The values are there already, as a user's would be, and as many are written ahead as of other
   // peers' small items.
   struct Producer {
-    iq::Producer<Value> out;
+    iq::Producer<Queued> out;
     std::vector<Value> values = std::vector<Value>(kBulk, Kind::make(filled()));
     std::size_t next = kBulk;
 
@@ -138,8 +159,15 @@ class IqTyped {
         next = 0;
         for (std::size_t i = 0; i < kBulk; ++i) Kind::set(values[i], item.front().tag() + i);
       }
-      out.put(values[next++]);
+      put(values[next++]);
       return true;
+    }
+    void put(const Value& value) {
+      if constexpr (std::is_same_v<Queued, OrderView>) {
+        out.put({value.first, value.parts, value.last});
+      } else {
+        out.put(value);
+      }
     }
     static Item filled() {
       Item item;
@@ -148,7 +176,7 @@ class IqTyped {
     }
   };
   struct Consumer {
-    iq::Consumer<Value> in;
+    iq::Consumer<Queued> in;
     template <class Visit>
     [[gnu::always_inline]] void drain(Visit visit, const Arena&) {
       for (const auto& value : in) visit(Kind::seen(value));
@@ -160,11 +188,11 @@ class IqTyped {
   std::uint64_t take_overs() const { return queue_.stats().taken_over; }
 
  private:
-  iq::IterableQueue<Value> open() const { return {iq::open_only, name_}; }
+  iq::IterableQueue<Queued> open() const { return {iq::open_only, name_}; }
 
   pid_t maker_ = getpid();
   std::string name_ = "bench-typed-" + std::to_string(maker_);
-  iq::IterableQueue<Value> queue_;
+  iq::IterableQueue<Queued> queue_;
 };
 
 }  // namespace
@@ -173,7 +201,8 @@ void add_iq_typed(Entries& entries) {
   entries.push_back(entry<IqTyped<Raw>>("iq", "raw_bytes"));
   for (Entry typed :
        {entry<IqTyped<Copied>>("iq", "bytes_copied"), entry<IqTyped<Text>>("iq", "string"),
-        entry<IqTyped<Aggregate>>("iq", "aggregate")}) {
+        entry<IqTyped<ShownText>>("iq", "text_view"), entry<IqTyped<Aggregate>>("iq", "aggregate"),
+        entry<IqTyped<ShownAggregate>>("iq", "aggregate_view")}) {
     typed.against = "raw_bytes";
     entries.push_back(std::move(typed));
   }

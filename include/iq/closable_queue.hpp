@@ -41,6 +41,10 @@ namespace iq {
 template <class T>
 class ClosableQueue {
   using Payload = detail::Payload<T>;
+  static_assert(!detail::kHoldsView<T>,
+                "iq::ClosableQueue: an item leaves the queue when it is got, and would outlive "
+                "what an iq::TextView or iq::ArrayView in it shows. Use std::string or "
+                "std::vector.");
 
  public:
   using value_type = T;  ///< the type of the items

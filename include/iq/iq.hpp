@@ -31,6 +31,7 @@
 #include "iq/task_future.hpp"
 #include "iq/token.hpp"
 #include "iq/version.hpp"
+#include "iq/views.hpp"
 #include "iq/worker_group.hpp"
 #include "iq/worker_outcome.hpp"
 

@@ -145,6 +145,9 @@ class IterableQueue {
 
   /// The items that were handed out max_deliveries times. Errors: Busy; Corrupt.
   std::vector<Parked<T>> parked() const {
+    static_assert(!detail::kHoldsView<T>,
+                  "iq: parked() copies items, which would outlive what an iq::TextView or "
+                  "iq::ArrayView in them shows. requeue_parked() and drop_parked() do without.");
     std::vector<Parked<T>> items;
     core().visit_parked([&](const detail::ParkedItem& item) {
       items.push_back({Payload::read(item.payload), item.id, item.deliveries});

@@ -26,6 +26,7 @@ SIGNATURE = 'it is declared by a signature'
 ARGUMENTS = 'a function without arguments has no batches'
 TEXT = 'must not contain a pointer to characters'
 POINTER = 'must not contain a pointer'
+VIEW = 'an argument or result must not contain an iq::TextView'
 HIDDEN = 'a class with constructors or private members cannot be taken apart'
 REFERENCE = 'an item must not be a reference'
 
@@ -50,6 +51,8 @@ BAD = [
     ('iq::batched<int(int)> f{[] { return std::vector<int>{}; }}; auto g = f.async(1);', BATCH),
     ('iq::batched<int(int)> f{iq::create_only, "f", 5}; f(1);', BATCH),
     ('iq::batched<int(int)> f{iq::create_only, "f", [](std::string) {}, {.max_size = 3}};', BATCH),
+    ('iq::batched<int(iq::TextView)> f{add_one}; f("a");', VIEW),
+    ('iq::batched<iq::TextView(int)> f{[](Ids) { return std::vector<iq::TextView>(); }};', VIEW),
     ('iq::batched<int(int)> f{[](Ids) {}}; int i = f(1); (void)i;', NOTHING),
     ('iq::batched<int(int)> f{[](Ids ids) { return ids[0]; }}; f(1);', RANGE),
     ('iq::batched<void(int)> f{[](Ids) { return 0; }}; f(1);', RANGE),

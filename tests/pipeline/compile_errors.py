@@ -29,6 +29,7 @@ NAME = 'the worker of chain must name the types of its parameters'
 SHAPE = 'the worker of chain takes an iq::Consumer<In>, then an'
 CHAIN = 'the worker of chain does not take what comes'
 BYTES = 'an iq::Bytes is no item of a pipeline'
+VIEW = 'it would outlive what these show'
 POINTER = 'must not contain a pointer'
 NAMED = 'a stage is added to a pipeline that is given away by that'
 OWNER = 'must not contain a smart pointer'
@@ -50,6 +51,7 @@ BAD = [
     (f'{START}.map([](int) {{}}).map(twice).fold(std::plus{{}}, 0);', NOTHING),
     (f'auto p = {START}.map([](const int& x) {{ return &x; }}).map(twice);', POINTER),
     (f'auto p = {START}.map([](int) {{ return iq::Bytes(); }});', BYTES),
+    (f'auto p = {START}.map([](int) {{ return std::vector<iq::TextView>(); }});', VIEW),
     (f'auto p = {START}.filter([](int) {{}});', FILTER),
     (f'auto p = {START}.filter([](std::string) {{ return true; }});', FILTER),
     (f'{START}.for_each([](std::string) {{}});', EACH),

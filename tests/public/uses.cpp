@@ -327,6 +327,17 @@ void run_programs(iq::WorkerGroup& crew, iq::Token in, iq::Token out) {
   crew.join({.signals = false});
 }
 
+#elif IQ_USES_views
+
+struct Line {
+  int number = 0;
+  iq::TextView text;
+  iq::ArrayView<float> values;
+};
+static_assert(iq::Encodable<Line> && iq::Encodable<iq::TextView>);
+Line line_of(const std::string& text, const std::array<float, 3>& all) { return {1, text, all}; }
+std::string copy_of(iq::TextView text) { return std::string(text); }
+
 #elif IQ_USES_worker_outcome
 
 int signal_of(const iq::WorkerOutcome& outcome) {

@@ -17,7 +17,7 @@ class Outcome;
 namespace iq::detail {
 
 template <class T>
-inline constexpr bool kTravels = Encodable<T>;
+inline constexpr bool kTravels = Encodable<T> && !kHoldsView<T>;
 template <>
 inline constexpr bool kTravels<void> = true;  // as a result
 
@@ -29,6 +29,9 @@ inline constexpr bool kCallsTravel = kTravels<R>&& kTravels<Argument>;
 /// Says what is wrong with what shall travel.
 template <class R, class Argument>
 consteval bool explain_batch_types() {
+  static_assert(!kHoldsView<Argument> && !kHoldsView<R>,
+                "iq::batched: an argument or result must not contain an iq::TextView or "
+                "iq::ArrayView: it would outlive what these show. Use std::string or std::vector.");
   if constexpr (!kTravels<Argument>) {
     ExplanationOf<Argument>();
   } else if constexpr (!kTravels<R>) {

@@ -58,6 +58,14 @@ class Encoder {
     bytes(&narrow, sizeof narrow);
   }
 
+  /// Appends zeros until size() is a multiple of `alignment`, a power of two up to 8.
+  ///
+  /// Errors: BadArgument when the target is too small.
+  void align(std::size_t alignment) {
+    constexpr std::uint64_t kZeros = 0;
+    bytes(&kZeros, (0 - size()) & (alignment - 1));
+  }
+
   /// Bytes appended so far.
   std::size_t size() const noexcept { return counted_ + static_cast<std::size_t>(at_ - begin_); }
 
@@ -89,7 +97,7 @@ class Decoder {
  public:
   /// Reads from `bytes`, which must outlive the decoder. `type` is for messages.
   explicit Decoder(std::span<const std::byte> bytes, std::string_view type = "value") noexcept
-      : at_(bytes.data()), end_(bytes.data() + bytes.size()), type_(type) {}
+      : begin_(bytes.data()), at_(begin_), end_(begin_ + bytes.size()), type_(type) {}
 
   /// The next value: `auto name = in.get<std::string>();`
   ///
@@ -101,6 +109,11 @@ class Decoder {
   ///
   /// Errors: Corrupt when fewer are left.
   std::span<const std::byte> bytes(std::size_t size) { return {take(size), size}; }
+
+  /// Passes what Encoder::align() appended. Errors: Corrupt when fewer bytes are left.
+  void align(std::size_t alignment) {
+    take((0 - static_cast<std::size_t>(at_ - begin_)) & (alignment - 1));
+  }
 
   /// The next number of elements, each of at least `least_bytes` (at least 1) encoded bytes.
   ///
@@ -152,6 +165,7 @@ class Decoder {
            type);
   }
 
+  const std::byte* begin_;
   const std::byte* at_;
   const std::byte* end_;
   std::string_view type_;

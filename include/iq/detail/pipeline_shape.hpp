@@ -50,7 +50,7 @@ struct WithoutOptional<std::optional<T>> {
 
 /// What a pipeline can carry.
 template <class T>
-concept PipelineItem = Encodable<T> && !std::same_as<T, Bytes>;
+concept PipelineItem = Encodable<T> && !std::same_as<T, Bytes> && !kHoldsView<T>;
 
 template <class F, class In>
 concept TakesItem = std::invocable<F&, const In&>;
@@ -93,6 +93,9 @@ consteval bool check_item() {
   static_assert(!std::same_as<T, Bytes>,
                 "iq::Pipeline: an iq::Bytes is no item of a pipeline: use std::string or "
                 "std::vector<std::byte>, or a chain with queues of your own.");
+  static_assert(!kHoldsView<T>,
+                "iq::Pipeline: an item with an iq::TextView or iq::ArrayView is no item of a "
+                "pipeline: it would outlive what these show. Use std::string or std::vector.");
   ExplanationOf<T>();
   return PipelineItem<T>;
 }

@@ -28,7 +28,7 @@ struct Explain {
   static_assert(kWhy != view,
                 "iq: an item must not contain a view (std::string_view, std::span, "
                 "std::reference_wrapper): what it shows stays in this process. Use std::string "
-                "or std::vector.");
+                "or std::vector, or iq::TextView or iq::ArrayView to read it where it lies.");
   static_assert(kWhy != callable,
                 "iq: an item must not contain a std::function: code cannot be sent to another "
                 "process. Send the arguments, or an enum that says what to do.");

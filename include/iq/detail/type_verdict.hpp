@@ -198,3 +198,35 @@ template <class T>
 concept Encodable = (detail::VerdictOf<T>::why == detail::Refusal::none);
 
 }  // namespace iq
+
+namespace iq::detail {
+
+template <class T>
+constexpr bool holds_view();
+
+template <class... Part>
+constexpr bool any_holds_view(Types<Part...>) {
+  return (holds_view<Part>() || ...);
+}
+
+// A Codec's author knows about his own.
+template <class T>
+constexpr bool holds_view() {
+  if constexpr (UserCoded<T> || is_shareable<T> || Scalar<T>) {
+    return false;
+  } else if constexpr (requires { Format<T>::kView; }) {
+    return true;
+  } else if constexpr (Known<T>) {
+    return any_holds_view(typename Format<T>::Parts{});
+  } else {
+    return any_holds_view(FieldsOf<T>{});
+  }
+}
+
+/// Whether a T that was read shows the bytes that it was read from, as an iq::TextView does.
+template <class T>
+inline constexpr bool kHoldsView = false;
+template <Encodable T>
+inline constexpr bool kHoldsView<T> = holds_view<T>();
+
+}  // namespace iq::detail

@@ -2,7 +2,7 @@
 #include <any>
 #include <atomic>
 #include <functional>
-#include <iq/codec.hpp>
+#include <iq/iq.hpp>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -119,6 +119,26 @@ struct Item { std::vector<Inner> all; };
 #elif defined(IQ_CASE_get_of_pointer)
 struct Item { int id; };
 inline int* got(iq::Decoder& in) { return in.get<int*>(); }
+#elif defined(IQ_CASE_view_of_strings)
+struct Item { iq::ArrayView<std::string> names; };
+inline Item got(iq::Decoder& in) { return in.get<Item>(); }
+#elif defined(IQ_CASE_view_of_bools)
+struct Item { iq::ArrayView<bool> flags; };
+inline Item got(iq::Decoder& in) { return in.get<Item>(); }
+#elif defined(IQ_CASE_view_of_aligned)
+struct alignas(16) Wide { std::uint64_t words[2]; };
+template <>
+inline constexpr bool iq::is_shareable<Wide> = true;
+using Item = iq::ArrayView<Wide>;
+inline Item got(iq::Decoder& in) { return in.get<Item>(); }
+#elif defined(IQ_CASE_view_of_pointers)
+struct Item { iq::ArrayView<int*> all; };
+#elif defined(IQ_CASE_view_in_closable_queue)
+using Item = iq::TextView;
+inline iq::ClosableQueue<std::vector<Item>> made() { return {}; }
+#elif defined(IQ_CASE_view_parked)
+struct Item { int id; iq::ArrayView<float> values; };
+inline std::size_t parked(const iq::IterableQueue<Item>& queue) { return queue.parked().size(); }
 #endif
 
 constexpr bool kUsed = iq::detail::Payload<Item>::kInPlace;
