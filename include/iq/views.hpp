@@ -9,6 +9,7 @@
 //     const std::vector<float> values{0.5F, 1.5F};
 //     iq::IterableQueue<Line> lines;
 //     lines.get_producer().put({1, name, values});  // copied once, into the queue
+//     lines.close();
 //     auto reader = lines.get_consumer();
 //     for (const Line& line : reader) std::cout << line.text << '\n';  // seen where it lies
 #pragma once
