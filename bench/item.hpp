@@ -33,6 +33,14 @@ struct Item {
     words.front() = tag;
     words.back() = tag;
   }
+  /// The same, and every word by a store of its own, as one that was just made.
+  void make(Tag tag) noexcept {
+    for (std::uint64_t& word : words) {
+      word = kFiller;
+      asm volatile("" : "+m"(word));
+    }
+    set(tag);
+  }
   Tag tag() const noexcept { return words.front(); }
   std::uint64_t sum() const noexcept {
     std::uint64_t all = 0;

@@ -21,12 +21,22 @@ inline void report_ready(Arena& arena) noexcept {
   while (!arena.go.load(std::memory_order_acquire)) sched_yield();
 }
 
+/// P, each of whose items is made just before it is put.
+template <class P>
+struct Fresh : P {
+  static constexpr bool kFresh = true;
+  using P::P;
+};
+inline constexpr const char* kFreshMode = "fresh";
+
 // Small items are written kBulk at a time, also where they are put one by one: copying an item
-// right behind its last small store would measure the processor's store forwarding. A large one is
-// prepared once; later its first and last word change. Who puts it copies all of it.
+// right behind its last small store measures the processor's store forwarding, too, which is what
+// Fresh is for. A large one is prepared once; later its first and last word change. Who puts it
+// copies all of it.
 template <Peer P>
 std::uint64_t put_until_stopped(P& peer, int index, Arena& arena) {
-  constexpr std::size_t kItems = sizeof(typename P::Item) < kLarge ? kBulk : 1;
+  constexpr bool kFresh = requires { P::kFresh; };
+  constexpr std::size_t kItems = sizeof(typename P::Item) < kLarge && !kFresh ? kBulk : 1;
   static_assert(kItems % P::kBatch == 0);
   auto out = peer.producer(index);
   const auto prepared = std::make_unique<std::array<typename P::Item, kItems>>();
@@ -36,7 +46,10 @@ std::uint64_t put_until_stopped(P& peer, int index, Arena& arena) {
   std::uint64_t count = 0;
   Backoff backoff;
   do {  // once in any case: a short slice may be over before this party has run at all
-    for (std::size_t i = 0; i < kItems; ++i) items[i].set(first_tag(index) + count + i);
+    for (std::size_t i = 0; i < kItems; ++i) {
+      const Tag tag = first_tag(index) + count + i;
+      kFresh ? items[i].make(tag) : items[i].set(tag);
+    }
     for (std::size_t i = 0; i < kItems; i += P::kBatch) {
       const auto batch = std::span(std::as_const(items)).subspan(i).template first<P::kBatch>();
       while (!out.put(batch)) [[unlikely]] {
@@ -114,6 +127,7 @@ class PeerJob final : public Job {
 using SmallSizes = std::index_sequence<8, 64, 256>;
 using LargeSizes = std::index_sequence<4'096, 65'536, 1'048'576>;
 using PriceSizes = std::index_sequence<8, 64>;
+using FreshSizes = std::index_sequence<24, 64>;
 /// Payloads of queues whose items may each have another size.
 using VariableSizes = std::index_sequence<16, 48, 200, 1'000>;
 

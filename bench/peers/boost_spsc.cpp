@@ -69,6 +69,11 @@ void add_boost_spsc(Entries& entries) {
     add_boost_spsc<kBytes, 1>(entries);
     if constexpr (kBytes < kLarge) add_boost_spsc<kBytes, kBulk>(entries);
   });
+  for_each(FreshSizes{}, [&]<std::size_t kBytes>() {
+    Entry fresh = entry<Fresh<BoostSpsc<kBytes, 1>>>("boost-spsc", kFreshMode);
+    fresh.most = {1, 1};
+    entries.push_back(std::move(fresh));
+  });
   add_spinning<BoostSpsc<kTripBytes, 1>>(entries, "boost-spsc");
 }
 

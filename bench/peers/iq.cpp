@@ -80,6 +80,9 @@ void add_iq(Entries& entries) {
     entries.push_back(entry<Iq<kBytes, Way::single>>("iq"));
     entries.push_back(entry<Iq<kBytes, Way::bulk>>("iq"));
   });
+  for_each(FreshSizes{}, [&]<std::size_t kBytes>() {
+    entries.push_back(entry<Fresh<Iq<kBytes, Way::single>>>("iq", kFreshMode));
+  });
   for_each(PriceSizes{}, [&]<std::size_t kBytes>() {
     for (Entry price : {entry<Iq<kBytes, Way::single>>("iq", kSingleOnOneCore),
                         entry<Iq<kBytes, Way::bulk>>("iq", kBulkOnOneCore)}) {

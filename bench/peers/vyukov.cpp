@@ -113,6 +113,9 @@ void add_vyukov(Entries& entries) {
     if constexpr (kMost > 16) add_vyukov<kBytes, 16, kMost / 2, kMost, kMost * 2>(entries);
     if constexpr (kMost <= 16) add_vyukov<kBytes, kMost, 8>(entries);
   });
+  for_each(FreshSizes{}, [&]<std::size_t kBytes>() {
+    entries.push_back(entry<Fresh<Vyukov<kBytes, 256>>>("vyukov-256", kFreshMode));
+  });
   add_spinning<Vyukov<kTripBytes, 256>>(entries, "vyukov-256");
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "iq/codec.hpp"
+#include "iq/detail/copy_item.hpp"
 #include "iq/detail/deadline.hpp"
 #include "iq/detail/producer_core.hpp"
 #include "iq/error.hpp"
@@ -208,7 +209,11 @@ class Producer {
         if (status != Status::ok) return status;
         free = core.found_slots();
       }
-      copy_into(core, free.first, &item, sizeof(T));
+      if constexpr (detail::kFewNumbers<T>) {
+        detail::copy_item(free.first, item);
+      } else {
+        copy_into(core, free.first, &item, sizeof(T));
+      }
       core.publish_until(free.position + 1);
     } else {
       const std::size_t bytes = Payload::size(item);

@@ -58,10 +58,11 @@ Status ConsumerRing::try_take(std::uint32_t want) {
 std::uint32_t ConsumerRing::claim_size(const LaneView& lane, std::uint64_t available,
                                        std::uint32_t want, Position at) noexcept {
   std::uint64_t size = want > 1 ? want : claim_one_ ? 1 : claim_limit_;
-  const std::uint32_t others =
-      std::min(segment().control().consumers_live.load(std::memory_order_relaxed), kMaxEndpoints);
-  if (others > 1) {
-    size = std::min(size, std::max<std::uint64_t>(available / (2 * std::uint64_t{others}), want));
+  // As many as can run at a time share what is there.
+  const std::uint32_t sharers =
+      std::min(segment().control().consumers_live.load(std::memory_order_relaxed), processors_);
+  if (sharers > 1) {
+    size = std::min(size, std::max<std::uint64_t>(available / (2 * std::uint64_t{sharers}), want));
   }
   size =
       std::min({size, available, std::uint64_t{kMaxBatch}, lane.slot_count() - (at & lane.mask())});
@@ -106,6 +107,7 @@ bool ConsumerRing::claim_from(const LaneView& lane, std::uint32_t want) {
     const Position tail = lane.control->tail.load(std::memory_order_acquire);  // P1
     const std::uint64_t available = tail - begin;
     if (static_cast<std::int64_t>(available) <= 0 || available > lane.slot_count()) return false;
+    __builtin_prefetch(lane.slot(begin));  // comes while the two words below are written
     const std::uint32_t items = claim_size(lane, available, want, begin);
     const Position end = begin + items;
     announce(lane, begin, end);

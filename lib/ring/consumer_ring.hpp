@@ -15,6 +15,7 @@
 #include "ring/tend.hpp"
 #include "ring/walk.hpp"
 #include "shm/attachment.hpp"
+#include "sys/process.hpp"
 
 namespace iq::detail {
 
@@ -141,7 +142,7 @@ class ConsumerRing final : public ConsumerCore {
   HeadStart head_start_;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
-  std::int64_t looked_ns_ = 0;         ///< when it last looked behind others without sleeping
+  std::int64_t looked_at_ = 0;         ///< the tick in which it last looked behind others unasked
   std::vector<Suspect> suspects_;  ///< per owner, which has one batch at a time
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};
@@ -149,6 +150,8 @@ class ConsumerRing final : public ConsumerCore {
   /// Which of several in hand counts a delivery more when they are given back.
   static constexpr Position kAll = UINT64_MAX;
   Position blamed_ = kAll;
+  std::uint32_t processors_ = processors();
+  bool one_processor_ = false;  ///< it had one only when it last waited in vain
   bool ended_ = false;
   bool relaying_ = false;
   std::atomic<bool> dismissed_{false};  ///< read before each sleep

@@ -1,5 +1,6 @@
 // A consumer without anything to take: it spins a little, yields, looks whether the stream ended,
 // looks behind others, then sleeps. Nobody else looks after the queue: who would wait repairs.
+// On one processor it does not spin: whoever makes the work has to run.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,19 +16,18 @@
 
 namespace iq::detail {
 namespace {
-// Few before the first yield: on one core, or on busy ones, whoever makes the work has to run.
+// Few before the first yield: on busy cores, too, whoever makes the work has to run.
 constexpr std::array kSpins = {16, 84};
 constexpr std::uint32_t kRoundsOfHope = 16;
 constexpr std::int64_t kFirstSleepNs = 1'000'000;
-constexpr std::int64_t kAskAgainNs = 20'000;
 }  // namespace
 
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   if (ended_) return end_of_stream();
-  const bool is_close = last_batch_ >= 2 && is_close_ && deadline != kAtOnce;
+  const bool is_close = last_batch_ >= 2 && is_close_ && deadline != kAtOnce && !one_processor_;
   const std::uint32_t finished = last_batch_;
   if (is_close) {
-    for (std::uint32_t i = 0; i < head_start_.pauses(); ++i) cpu_pause();
+    for (std::uint32_t i = 0; i < head_start_.pauses(); ++i) pause_processor();
   } else {
     head_start_.interrupt();
   }
@@ -71,10 +71,11 @@ Status ConsumerRing::start_batch() {
 
 Status ConsumerRing::nothing_now() {
   if (stream_ended(segment())) return end_of_stream();
-  const std::int64_t now = now_ns();
   // Who asks again and again need not look behind the others each time.
-  if (now - looked_ns_ < kAskAgainNs) return pass_wake_on(Status::empty);
-  looked_ns_ = now;
+  const std::int64_t tick = clock_tick();
+  if (tick == looked_at_) return pass_wake_on(Status::empty);
+  looked_at_ = tick;
+  const std::int64_t now = now_ns();
   tender_.tend(segment(), attachment_.index(), now);
   if (look_behind(now)) return start_batch();
   return pass_wake_on(Status::empty);
@@ -114,12 +115,13 @@ bool ConsumerRing::work_in_flight() noexcept {
 
 bool ConsumerRing::spin_for_work() noexcept {
   for (const int spins : kSpins) {
-    for (int i = 0; i < spins; ++i) {
+    for (int i = 0; i < spins && !one_processor_; ++i) {
       if (visible_work()) return true;
-      cpu_pause();
+      pause_processor();
     }
     yield_processor();
   }
+  one_processor_ = has_one_processor();
   return visible_work();
 }
 

@@ -57,13 +57,4 @@ class ConsumerSleep {
 /// The time to sleep now: never past the deadline, never longer than `at_most_ns`.
 std::int64_t sleep_slice(DeadlineNs deadline, std::int64_t now, std::int64_t at_most_ns) noexcept;
 
-/// Tells the processor that this is a spinning loop.
-inline void cpu_pause() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb" ::: "memory");
-#endif
-}
-
 }  // namespace iq::detail

@@ -61,6 +61,41 @@ struct alignas(64) Aligned {
   std::array<std::uint64_t, 8> words;
 };
 
+// Items that are copied number by number: gaps, arrays, structs in structs, members in the padding
+// of others, enums and bools.
+enum class Kind : std::uint16_t { small = 7, large = 900 };
+struct Inner {
+  std::int16_t a = 0;
+  char b = 0;
+  bool operator==(const Inner&) const = default;
+};
+struct Nothing {
+  bool operator==(const Nothing&) const = default;
+};
+struct Mixed {
+  std::uint64_t id = 0;
+  Inner inner;
+  std::array<float, 2> pair{};
+  Kind kind = Kind::small;
+  [[no_unique_address]] Nothing nothing;
+  bool last = false;
+  bool operator==(const Mixed&) const = default;
+};
+struct Tail {
+  std::int32_t number = 0;
+  std::int8_t small = 0;
+  bool operator==(const Tail&) const = default;
+};
+struct Packed {
+  [[no_unique_address]] Tail tail;
+  std::int8_t behind = 0;  // may lie in its padding
+  bool operator==(const Packed&) const = default;
+};
+static_assert(iq::detail::kFewNumbers<Mixed> && iq::detail::kFewNumbers<Packed>);
+static_assert(iq::detail::kFewNumbers<double> && iq::detail::kFewNumbers<std::array<int, 8>>);
+static_assert(!iq::detail::kFewNumbers<Aligned> && !iq::detail::kFewNumbers<long double>);
+static_assert(!iq::detail::kFewNumbers<std::array<int, 9>>);
+
 std::string text_of(std::size_t bytes, int seed) {
   std::string text(bytes, '\0');
   for (std::size_t i = 0; i < bytes; ++i) {
@@ -175,6 +210,25 @@ TEST_CASE("in-place items: 1 B, 8 B, 64 B, 4 KiB and 1 MiB, and those that ask f
   check_in_place<Block<4096>>(200);
   check_in_place<Block<1 << 20>>(12);
   check_in_place<Aligned>(1000);
+}
+
+TEST_CASE("in-place items: small structs come whole, whatever their members are") {
+  check_stream<Mixed>({.capacity = 16}, 2'000, [](int i) {
+    return Mixed{static_cast<std::uint64_t>(i) << 32,
+                 {static_cast<std::int16_t>(-i), 'x'},
+                 {0.5F, static_cast<float>(i)},
+                 i % 2 == 0 ? Kind::small : Kind::large,
+                 {},
+                 i % 3 == 0};
+  });
+  check_stream<Packed>({.capacity = 16}, 2'000, [](int i) {
+    return Packed{{i, static_cast<std::int8_t>(i)}, static_cast<std::int8_t>(-i)};
+  });
+  check_stream<std::array<int, 8>>({.capacity = 16}, 2'000, [](int i) {
+    return std::array<int, 8>{i, -i, i + 1, 0, 1, 2, 3, i * 2};
+  });
+  check_stream<Kind>({.capacity = 16}, 200,
+                     [](int i) { return i % 2 == 0 ? Kind::small : Kind::large; });
 }
 
 TEST_CASE("capacity: 1 and 3 hold exactly that many, whatever the slots are rounded up to") {

@@ -21,7 +21,7 @@ HEADER_FLOORS = [
     (r'iq/detail/(api|kill_point|deadline)\.hpp', 'base'),
     (r'iq/detail/(layout|lane_view|limit|stamp)\.hpp', 'shm'),
     (r'iq/detail/(producer|consumer|hand_over)_core\.hpp', 'ring'),
-    (r'iq/(bytes|codec)\.hpp|iq/detail/(codec|type|payload)(_\w+)?\.hpp', 'codec'),
+    (r'iq/(bytes|codec|views)\.hpp|iq/detail/(codec|type|payload|copy)(_\w+)?\.hpp', 'codec'),
     (r'iq/report\.hpp|iq/pipeline\w*\.hpp|iq/detail/pipeline_\w+\.hpp', 'pipeline'),
     (r'iq/steps?\.hpp|iq/detail/steps_\w+\.hpp', 'pipeline'),
     (r'iq/worker_\w+\.hpp|iq/detail/worker_\w+\.hpp', 'work'),
