@@ -346,7 +346,9 @@ class PipelineStart {
   /// The items of a queue, until its stream ends. The queue object must outlive the pipeline.
   template <class T>
   Pipeline<T> from(IterableQueue<T>& queue) && {
-    plan_.input = std::make_shared<detail::TypedQueue<T>>(queue);
+    if constexpr (detail::check_viewless<T>()) {
+      plan_.input = std::make_shared<detail::TypedQueue<T>>(queue);
+    }
     return Pipeline<T>(std::move(plan_));
   }
 

@@ -16,6 +16,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,7 +34,8 @@ namespace iq {
 /// TextView, and the other way round: they are written alike.
 ///
 /// Where items live on without their place in a queue, views are refused: in pipelines, batched
-/// calls, ClosableQueue, and by IterableQueue::parked().
+/// calls, ClosableQueue, and by IterableQueue::parked(). A Codec of a class that keeps one says so:
+/// `static constexpr bool kView = true;`.
 ///
 /// Threads:   as std::string_view.
 /// If killed: the item of a dead consumer goes to another one, characters and all.
@@ -61,7 +64,23 @@ class ArrayView : public std::span<const T> {
   constexpr ArrayView(std::span<const T> values) noexcept : std::span<const T>(values) {}
 };
 
-namespace detail {
+}  // namespace iq
+
+/// @{
+/// As those of std::string_view and std::span.
+template <>
+inline constexpr bool std::ranges::enable_view<iq::TextView> = true;
+template <>
+inline constexpr bool std::ranges::enable_borrowed_range<iq::TextView> = true;
+template <class T>
+inline constexpr bool std::ranges::enable_view<iq::ArrayView<T>> = true;
+template <class T>
+inline constexpr bool std::ranges::enable_borrowed_range<iq::ArrayView<T>> = true;
+template <>
+struct std::hash<iq::TextView> : std::hash<std::string_view> {};
+/// @}
+
+namespace iq::detail {
 
 /// Payloads begin at multiples of this in a lane, and so do copies of them.
 inline constexpr std::size_t kPayloadAlignment = 8;
@@ -115,5 +134,4 @@ struct Format<ArrayView<T>> : ContainerFormat<T> {
   }
 };
 
-}  // namespace detail
-}  // namespace iq
+}  // namespace iq::detail

@@ -142,7 +142,7 @@ class ConsumerRing final : public ConsumerCore {
   HeadStart head_start_;
   std::int64_t batch_started_ns_ = 0;  ///< 0: not measured
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
-  std::int64_t looked_at_ = 0;         ///< the tick in which it last looked behind others unasked
+  std::int64_t looked_ns_ = 0;         ///< when it last looked behind others without sleeping
   std::vector<Suspect> suspects_;  ///< per owner, which has one batch at a time
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};
@@ -151,7 +151,7 @@ class ConsumerRing final : public ConsumerCore {
   static constexpr Position kAll = UINT64_MAX;
   Position blamed_ = kAll;
   std::uint32_t processors_ = processors();
-  bool one_processor_ = false;  ///< it had one only when it last waited in vain
+  std::uint32_t vain_spins_ = 0;  ///< in a row, before a yield that brought the work
   bool ended_ = false;
   bool relaying_ = false;
   std::atomic<bool> dismissed_{false};  ///< read before each sleep

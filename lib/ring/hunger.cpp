@@ -1,6 +1,5 @@
 // A consumer without anything to take: it spins a little, yields, looks whether the stream ended,
 // looks behind others, then sleeps. Nobody else looks after the queue: who would wait repairs.
-// On one processor it does not spin: whoever makes the work has to run.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,15 +15,20 @@
 
 namespace iq::detail {
 namespace {
-// Few before the first yield: on busy cores, too, whoever makes the work has to run.
-constexpr std::array kSpins = {16, 84};
+// Before the first yield, and behind it. Few before: on one core, or on busy ones, whoever makes the
+// work has to run. None where that was so many times in a row, but for one time in so many.
+constexpr int kFirstSpins = 16;
+constexpr int kSpins = 84;
+constexpr std::uint32_t kVainSpins = 8;
+constexpr std::uint32_t kSpinAgain = 64;
 constexpr std::uint32_t kRoundsOfHope = 16;
 constexpr std::int64_t kFirstSleepNs = 1'000'000;
+constexpr std::int64_t kAskAgainNs = 20'000;
 }  // namespace
 
 Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
   if (ended_) return end_of_stream();
-  const bool is_close = last_batch_ >= 2 && is_close_ && deadline != kAtOnce && !one_processor_;
+  const bool is_close = last_batch_ >= 2 && is_close_ && deadline != kAtOnce;
   const std::uint32_t finished = last_batch_;
   if (is_close) {
     for (std::uint32_t i = 0; i < head_start_.pauses(); ++i) pause_processor();
@@ -71,11 +75,10 @@ Status ConsumerRing::start_batch() {
 
 Status ConsumerRing::nothing_now() {
   if (stream_ended(segment())) return end_of_stream();
-  // Who asks again and again need not look behind the others each time.
-  const std::int64_t tick = clock_tick();
-  if (tick == looked_at_) return pass_wake_on(Status::empty);
-  looked_at_ = tick;
   const std::int64_t now = now_ns();
+  // Who asks again and again need not look behind the others each time.
+  if (now - looked_ns_ < kAskAgainNs) return pass_wake_on(Status::empty);
+  looked_ns_ = now;
   tender_.tend(segment(), attachment_.index(), now);
   if (look_behind(now)) return start_batch();
   return pass_wake_on(Status::empty);
@@ -114,14 +117,27 @@ bool ConsumerRing::work_in_flight() noexcept {
 }
 
 bool ConsumerRing::spin_for_work() noexcept {
-  for (const int spins : kSpins) {
-    for (int i = 0; i < spins && !one_processor_; ++i) {
+  const auto spin = [this](int looks) {
+    for (int i = 0; i < looks; ++i) {
       if (visible_work()) return true;
       pause_processor();
     }
-    yield_processor();
+    return false;
+  };
+  if ((vain_spins_ < kVainSpins || vain_spins_ % kSpinAgain == 0) && spin(kFirstSpins)) {
+    vain_spins_ = 0;
+    return true;
   }
-  one_processor_ = has_one_processor();
+  yield_processor();
+  if (visible_work()) {
+    ++vain_spins_;
+    return true;
+  }
+  if (spin(kSpins)) {
+    vain_spins_ = 0;
+    return true;
+  }
+  yield_processor();
   return visible_work();
 }
 

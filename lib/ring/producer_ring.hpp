@@ -84,7 +84,6 @@ class ProducerRing final : public ProducerCore {
   ByteRing ring_;
   Tender tender_;
   CopyChooser copy_chooser_;
-  bool one_processor_ = false;  ///< it had one only when it last waited in vain
   Position stuck_at_ = UINT64_MAX;
   std::int64_t stuck_since_ns_ = 0;
   bool relaying_ = false;

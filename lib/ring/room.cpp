@@ -131,7 +131,7 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
     }
     if (first) {
       bool freed = false;
-      for (int i = 0; i < kRoomSpins && !freed && !one_processor_; ++i) {
+      for (int i = 0; i < kRoomSpins && !freed; ++i) {
         pause_processor();
         freed = refresh_room();
       }
@@ -140,7 +140,6 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
         freed = refresh_room();
       }
       if (freed) continue;
-      one_processor_ = has_one_processor();
     }
     release_own_batch();
     sleep_for_room(deadline, now, is_claimed ? kSeizeAfterNs : kMaxSleepNs);

@@ -135,20 +135,9 @@ bool read_at(int fd, std::uint64_t offset, void* to, std::size_t bytes) noexcept
   return true;
 }
 
-std::int64_t clock_tick() noexcept {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-}
-
 std::uint32_t processors() noexcept {
   static const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
   return online > 0 ? static_cast<std::uint32_t>(online) : 1;
-}
-
-bool has_one_processor() noexcept {
-  cpu_set_t set;
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
 }
 
 void yield_processor() noexcept { ::sched_yield(); }

@@ -32,10 +32,6 @@ std::int64_t cpu_ns_of(int id, bool is_thread) noexcept;
 /// Memory that a process has for itself: resident, without files and what is shared. 0: unknown.
 std::uint64_t private_bytes_of(int pid) noexcept;
 
-/// Which tick of the kernel's clock it is, of some milliseconds each; in a quarter of the time that
-/// a clock takes.
-std::int64_t clock_tick() noexcept;
-
 /// A number that differs between the threads of a process and between processes. Never 0.
 std::uint64_t current_thread_tag() noexcept;
 
@@ -47,9 +43,6 @@ bool read_at(int fd, std::uint64_t offset, void* to, std::size_t bytes) noexcept
 
 /// How many processors the machine had on the first call; at least 1.
 std::uint32_t processors() noexcept;
-
-/// Whether this thread may run on one processor only: then nobody else gets on while it spins.
-bool has_one_processor() noexcept;
 
 /// Offers the processor to others.
 void yield_processor() noexcept;

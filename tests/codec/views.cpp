@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "codec/items.hpp"
@@ -39,6 +41,15 @@ struct Plain {
   std::vector<std::string> names;
 };
 
+class Kept {
+ public:
+  explicit Kept(TextView text) : text_(text) {}
+  TextView text() const { return text_; }
+
+ private:
+  TextView text_;
+};
+
 bool lies_in(const std::vector<std::byte>& bytes, const void* from, std::size_t size) {
   const auto* first = static_cast<const std::byte*>(from);
   return bytes.data() <= first && first + size <= bytes.data() + bytes.size();
@@ -46,9 +57,18 @@ bool lies_in(const std::vector<std::byte>& bytes, const void* from, std::size_t 
 
 }  // namespace
 
+template <>
+struct iq::Codec<Kept> {
+  static constexpr bool kView = true;
+  static void encode(const Kept& kept, iq::Encoder& out) { out(kept.text()); }
+  static Kept decode(iq::Decoder& in) { return Kept(in.get<TextView>()); }
+};
+
 static_assert(iq::detail::kHoldsView<TextView> && iq::detail::kHoldsView<Line>);
 static_assert(iq::detail::kHoldsView<std::tuple<int, std::vector<ArrayView<char>>>>);
 static_assert(!iq::detail::kHoldsView<Plain> && !iq::detail::kHoldsView<iq::Bytes>);
+static_assert(std::ranges::view<TextView> && std::ranges::borrowed_range<TextView>);
+static_assert(std::ranges::view<ArrayView<int>> && std::ranges::borrowed_range<ArrayView<int>>);
 static_assert(!iq::detail::kHoldsView<std::string_view>);  // cannot be an item at all
 
 TEST_CASE("Views: what was put comes back equal, seen in the item's own bytes") {
@@ -130,6 +150,18 @@ TEST_CASE("Views: bytes that lie where an element must not are refused, not read
       CHECK_THROWS_AS(read(), iq::Corrupt);
     }
   }
+}
+
+TEST_CASE("Views: a type with a Codec that keeps a view says so") {
+  CHECK(iq::detail::kHoldsView<Kept>);
+  CHECK(decode<Kept>(encode(Kept{"text"})).text().empty() == false);
+}
+
+TEST_CASE("Views: texts are keys and views as std::string_view is") {
+  const std::unordered_map<TextView, int> counts{{"one", 1}, {"two", 2}};
+  CHECK(counts.at("two") == 2);
+  const auto words = [](TextView text) { return text | std::views::split(' '); };
+  CHECK(std::ranges::distance(words("three small words")) == 3);
 }
 
 TEST_CASE("Views: a text is written as a std::string is, and counts as the same type") {

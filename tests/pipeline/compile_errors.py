@@ -13,6 +13,7 @@ PRELUDE = '''#include "iq/iq.hpp"
 using std::views::iota;
 int twice(int x) { return 2 * x; }
 iq::Pipeline<int> start();
+iq::IterableQueue<iq::TextView>& texts();
 iq::Generator<int> same(iq::Generator<int> range);
 struct Closed { private: int hidden = 1; public: Closed(int); Closed(const Closed&); };
 '''
@@ -52,6 +53,8 @@ BAD = [
     (f'auto p = {START}.map([](const int& x) {{ return &x; }}).map(twice);', POINTER),
     (f'auto p = {START}.map([](int) {{ return iq::Bytes(); }});', BYTES),
     (f'auto p = {START}.map([](int) {{ return std::vector<iq::TextView>(); }});', VIEW),
+    ('auto p = iq::pipeline().from(texts());', VIEW),
+    (f'auto p = {START}.chain([](iq::Consumer<int>&, iq::Producer<iq::TextView>&) {{}});', VIEW),
     (f'auto p = {START}.filter([](int) {{}});', FILTER),
     (f'auto p = {START}.filter([](std::string) {{ return true; }});', FILTER),
     (f'{START}.for_each([](std::string) {{}});', EACH),

@@ -91,6 +91,11 @@ struct Packed {
   std::int8_t behind = 0;  // may lie in its padding
   bool operator==(const Packed&) const = default;
 };
+struct Odd {
+  volatile std::int32_t number = 0;
+  std::int32_t other = 0;
+  bool operator==(const Odd& o) const { return number == o.number && other == o.other; }
+};
 static_assert(iq::detail::kFewNumbers<Mixed> && iq::detail::kFewNumbers<Packed>);
 static_assert(iq::detail::kFewNumbers<double> && iq::detail::kFewNumbers<std::array<int, 8>>);
 static_assert(!iq::detail::kFewNumbers<Aligned> && !iq::detail::kFewNumbers<long double>);
@@ -224,6 +229,7 @@ TEST_CASE("in-place items: small structs come whole, whatever their members are"
   check_stream<Packed>({.capacity = 16}, 2'000, [](int i) {
     return Packed{{i, static_cast<std::int8_t>(i)}, static_cast<std::int8_t>(-i)};
   });
+  check_stream<Odd>({.capacity = 16}, 200, [](int i) { return Odd{i, -i}; });
   check_stream<std::array<int, 8>>({.capacity = 16}, 2'000, [](int i) {
     return std::array<int, 8>{i, -i, i + 1, 0, 1, 2, 3, i * 2};
   });

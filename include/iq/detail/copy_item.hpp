@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -47,7 +48,10 @@ constexpr std::size_t count_numbers() {
   } else if constexpr (is_shareable<T>) {
     return kManyNumbers;
   } else if constexpr (kIsArray<T>) {
-    return std::tuple_size_v<T> * count_numbers<typename T::value_type>();
+    // A text is written and read as a block.
+    return sizeof(typename T::value_type) == 1
+               ? kManyNumbers
+               : std::tuple_size_v<T> * count_numbers<typename T::value_type>();
   } else if constexpr (Members<T>) {
     return count_numbers_of_all(FieldsOf<T>{});
   } else {
@@ -59,6 +63,9 @@ constexpr std::size_t count_numbers() {
 template <class T>
 inline constexpr bool kFewNumbers = sizeof(T) < 64 && count_numbers<T>() <= 8;
 
+// Of a struct that was filled in part, the rest is copied as it is, as with memcpy.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 template <class Number>
 [[gnu::always_inline]] inline void copy_number(std::byte* to, const Number& number) noexcept {
   using Bits = std::conditional_t<
@@ -71,6 +78,13 @@ template <class Number>
   asm("" : "+r"(bits));  // not together with its neighbours
   std::memcpy(to, &bits, sizeof bits);
 }
+#pragma GCC diagnostic pop
+
+template <class T, class M>
+[[gnu::always_inline]] inline std::ptrdiff_t offset_in(const T& item, const volatile M& member) {
+  return reinterpret_cast<const volatile std::byte*>(std::addressof(member)) -
+         reinterpret_cast<const volatile std::byte*>(std::addressof(item));
+}
 
 /// Requires: T is stored in place, kFewNumbers<T>. Bytes between the members stay as they are.
 template <class T>
@@ -82,9 +96,8 @@ template <class T>
       (copy_item(to + I * sizeof(typename T::value_type), item[I]), ...);
     }(std::make_index_sequence<std::tuple_size_v<T>>());
   } else {
-    with_members(item, [&](const auto&... member) {
-      const auto* const from = reinterpret_cast<const std::byte*>(&item);
-      (copy_item(to + (reinterpret_cast<const std::byte*>(&member) - from), member), ...);
+    with_members(item, [&]<class... M>(const volatile M&... member) {
+      (copy_item(to + offset_in(item, member), const_cast<const M&>(member)), ...);
     });
   }
 }

@@ -87,15 +87,22 @@ consteval auto map_result() {
 template <class F, class In>
 using MapResult = typename decltype(map_result<F, In>())::type;
 
+/// Says that the items of a pipeline outlive what a view shows; true when T has none.
+template <class T>
+consteval bool check_viewless() {
+  static_assert(!kHoldsView<T>,
+                "iq::Pipeline: an item with an iq::TextView or iq::ArrayView is no item of a "
+                "pipeline: it would outlive what these show. Use std::string or std::vector.");
+  return !kHoldsView<T>;
+}
+
 /// Says what is wrong with a type that shall travel through a pipeline; true when nothing is.
 template <class T>
 consteval bool check_item() {
   static_assert(!std::same_as<T, Bytes>,
                 "iq::Pipeline: an iq::Bytes is no item of a pipeline: use std::string or "
                 "std::vector<std::byte>, or a chain with queues of your own.");
-  static_assert(!kHoldsView<T>,
-                "iq::Pipeline: an item with an iq::TextView or iq::ArrayView is no item of a "
-                "pipeline: it would outlive what these show. Use std::string or std::vector.");
+  static_cast<void>(check_viewless<T>());
   ExplanationOf<T>();
   return PipelineItem<T>;
 }
@@ -238,6 +245,9 @@ consteval bool check_raw() {
     static_assert(Raw::kFits,
                   "iq::Pipeline: the worker of chain takes an iq::Consumer<In>, then an "
                   "iq::Producer<Out>, or one of them, then, if it wants it, an int.");
+  }
+  if constexpr (Raw::kFits && !std::is_void_v<typename Raw::Out>) {
+    return check_viewless<typename Raw::Out>();
   }
   return Raw::kFits;
 }

@@ -209,10 +209,13 @@ constexpr bool any_holds_view(Types<Part...>) {
   return (holds_view<Part>() || ...);
 }
 
-// A Codec's author knows about his own.
+// Of a type with a Codec, its author says it.
 template <class T>
 constexpr bool holds_view() {
-  if constexpr (UserCoded<T> || is_shareable<T> || Scalar<T>) {
+  if constexpr (UserCoded<T>) {
+    if constexpr (requires { Codec<T>::kView; }) return Codec<T>::kView;
+    else return false;
+  } else if constexpr (is_shareable<T> || Scalar<T>) {
     return false;
   } else if constexpr (requires { Format<T>::kView; }) {
     return true;
