@@ -15,8 +15,8 @@
 
 namespace iq::detail {
 namespace {
-// Before the first yield, and behind it. Few before: on one core, or on busy ones, whoever makes the
-// work has to run. None where that was so many times in a row, but for one time in so many.
+// Before the first yield, and behind it. Few before: on one core, or on busy ones, whoever makes
+// the work has to run. None where that was so many times in a row, but for one time in so many.
 constexpr int kFirstSpins = 16;
 constexpr int kSpins = 84;
 constexpr std::uint32_t kVainSpins = 8;
