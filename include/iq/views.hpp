@@ -66,8 +66,8 @@ class ArrayView : public std::span<const T> {
 
 }  // namespace iq
 
-/// @{
-/// As those of std::string_view and std::span.
+/// @cond
+// As those of std::string_view and std::span.
 template <>
 inline constexpr bool std::ranges::enable_view<iq::TextView> = true;
 template <>
@@ -78,7 +78,7 @@ template <class T>
 inline constexpr bool std::ranges::enable_borrowed_range<iq::ArrayView<T>> = true;
 template <>
 struct std::hash<iq::TextView> : std::hash<std::string_view> {};
-/// @}
+/// @endcond
 
 namespace iq::detail {
 

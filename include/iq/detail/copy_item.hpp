@@ -64,8 +64,10 @@ template <class T>
 inline constexpr bool kFewNumbers = sizeof(T) < 64 && count_numbers<T>() <= 8;
 
 // Of a struct that was filled in part, the rest is copied as it is, as with memcpy.
+#ifndef __clang__
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 template <class Number>
 [[gnu::always_inline]] inline void copy_number(std::byte* to, const Number& number) noexcept {
   using Bits = std::conditional_t<
@@ -78,7 +80,9 @@ template <class Number>
   asm("" : "+r"(bits));  // not together with its neighbours
   std::memcpy(to, &bits, sizeof bits);
 }
+#ifndef __clang__
 #pragma GCC diagnostic pop
+#endif
 
 template <class T, class M>
 [[gnu::always_inline]] inline std::ptrdiff_t offset_in(const T& item, const volatile M& member) {
