@@ -136,6 +136,14 @@ def run_tool(command, folder):
         raise Failed(f'does not build: {shlex.join(map(str, command))}\n{run.stdout}')
 
 
+def sources_in(path):
+    """A source, or those that Meson compiles as one."""
+    if '-unity' not in os.path.basename(path):
+        return [path]
+    text = pathlib.Path(path).read_text(encoding='utf-8')
+    return [os.path.normpath(name) for name in re.findall(r'#include\s*[<"](.*?)[>"]', text)]
+
+
 def compile_changed(build, mutant, place, targets):
     """Compiles what the targets are made of, together, with the changed source in the place of the
     true one. Sources of the library may be compiled as one unit, and that is much faster."""
@@ -152,8 +160,8 @@ def compile_changed(build, mutant, place, targets):
                 source = next(words)
             else:
                 command.append(word)
-        path = os.path.normpath(build.folder / source)
-        sources.append(str(changed) if path == true_source else path)
+        sources += [str(changed) if path == true_source else path
+                    for path in sources_in(os.path.normpath(build.folder / source))]
     source = sources[0]
     if len(sources) > 1:
         source = place / 'unit.cpp'
