@@ -10,6 +10,8 @@ using faults::Input;
 using faults::Output;
 using namespace std::chrono_literals;
 
+constexpr auto kPatience = 60s;  // with who runs instruction by instruction
+
 RelayWorld::RelayWorld(Leg leg)
     : leg_(leg), input_(iqtest::temp_name("in")), output_(iqtest::temp_name("out")) {
   in_.emplace(iq::create_only, input_, faults::options(iq::OnProducerDeath::fail));
@@ -37,7 +39,7 @@ RelayWorld::RelayWorld(Leg leg)
 
 void RelayWorld::put(std::uint32_t first, std::uint32_t end) {
   for (std::uint32_t id = first; id < end; ++id) {
-    if (source_->put_for({id, faults::text_of(id)}, 60s) != iq::Status::ok) {
+    if (source_->put_for({id, faults::text_of(id)}, kPatience) != iq::Status::ok) {
       iqtest::require(false, "a put finds room");
     }
     put_ = id + 1;
@@ -109,7 +111,7 @@ void RelayWorld::finish() {
     iq::IterableQueue<Output> queue(iq::open_only, output_);
     auto consumer = queue.get_consumer();
     try {
-      while (const auto item = consumer.get_for(60s)) {
+      while (const auto item = consumer.get_for(kPatience)) {
         iqtest::require(item->id < kInputs && item->part < faults::kOutputs &&
                             item->text == faults::text_of(item->id),
                         "an output is torn");
