@@ -11,6 +11,7 @@
 #include "iq/error.hpp"
 #include "pipeline/exit_gate.hpp"
 #include "pipeline/stage_crew.hpp"
+#include "ring/producer_ring.hpp"
 #include "sys/process.hpp"
 #include "work/supervisor_link.hpp"
 #include "work/worker_process.hpp"
@@ -86,25 +87,32 @@ class ThreadCrew final : public StageCrew {
 
   void run(std::size_t stage, int worker, std::function<void()> body) {
     ExitGate::enter_own_thread();
-    StageFailure failure{stage, {}};
+    UnwoundProducers unwound;
     try {
       body();
-      failure.outcome.end = WorkerEnd::returned;
     } catch (...) {
       Report report;
       describe_exception(report);
-      failure.outcome.worker = worker;
-      failure.outcome.pid = process_id();
-      failure.outcome.end = WorkerEnd::threw;
-      failure.outcome.exception_type = std::move(report.type);
-      failure.outcome.exception_text = std::move(report.text);
-      failure.outcome.is_consequence = is_consequence(report.head.error);
+      const std::string text = report.type + ": " + report.text;
+      note_failure(stage, worker, report);  // before anybody can fail because of it
+      unwound.fail_all(text);
     }
     body = nullptr;
     const std::lock_guard lock(mutex_);
-    if (failure.outcome.end != WorkerEnd::returned) failures_.push_back(std::move(failure));
     --living_;
     changed_.notify_all();
+  }
+
+  void note_failure(std::size_t stage, int worker, Report& report) {
+    StageFailure failure{stage, {}};
+    failure.outcome.worker = worker;
+    failure.outcome.pid = process_id();
+    failure.outcome.end = WorkerEnd::threw;
+    failure.outcome.exception_type = std::move(report.type);
+    failure.outcome.exception_text = std::move(report.text);
+    failure.outcome.is_consequence = is_consequence(report.head.error);
+    const std::lock_guard lock(mutex_);
+    failures_.push_back(std::move(failure));
   }
 
   std::mutex mutex_;

@@ -165,7 +165,16 @@ namespace {
 thread_local UnwoundProducers* gathering = nullptr;
 }
 
-UnwoundProducers::UnwoundProducers() noexcept { gathering = this; }
+UnwoundProducers::UnwoundProducers() noexcept
+    : end_(ProducerRing::made_.load(std::memory_order_relaxed)) {
+  gathering = this;
+}
+
+bool UnwoundProducers::gather(const ProducerHandle& producer) {
+  if (static_cast<ProducerRing&>(*producer).serial_ >= end_) return false;
+  producers_.push_back(producer);
+  return true;
+}
 
 void UnwoundProducers::fail_all(std::string_view text) noexcept {
   gathering = nullptr;
@@ -175,7 +184,7 @@ void UnwoundProducers::fail_all(std::string_view text) noexcept {
 
 void fail_unwound(const ProducerHandle& producer) noexcept {
   try {
-    if (gathering != nullptr) return gathering->producers_.push_back(producer);
+    if (gathering != nullptr && gathering->gather(producer)) return;
   } catch (...) {  // no memory: the short text, then
   }
   producer->fail("an exception unwound it");

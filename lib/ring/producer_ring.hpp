@@ -57,6 +57,7 @@ class ProducerRing final : public ProducerCore {
 
  private:
   friend class ProducerCore;
+  friend class UnwoundProducers;
 
   bool take_lane();
   bool take_existing(bool drained_only);
@@ -89,19 +90,26 @@ class ProducerRing final : public ProducerCore {
   bool relaying_ = false;
   std::atomic<bool> dismissed_{false};  ///< read before each sleep
   bool told_to_end_ = false;            ///< a put was refused because the queue is drained
+  /// How many producers this process, or those it was forked from, had made.
+  static inline std::atomic<std::uint64_t> made_{0};
+  const std::uint64_t serial_ = made_.fetch_add(1, std::memory_order_relaxed);
 };
 
-/// Gathers what is unwound in this thread while it stands, to fail with the exception's text.
+/// Gathers what is unwound in this thread while it stands, to fail with the exception's text. Only
+/// what was there before it: what a worker's function makes may be unwound by an exception that
+/// never leaves the function, which may go on for long.
 class UnwoundProducers {
  public:
   UnwoundProducers() noexcept;
   ~UnwoundProducers() { fail_all("an exception unwound it"); }
   UnwoundProducers(const UnwoundProducers&) = delete;
   UnwoundProducers& operator=(const UnwoundProducers&) = delete;
+  /// False: it came later. Errors: std::bad_alloc.
+  bool gather(const ProducerHandle& producer);
   void fail_all(std::string_view text) noexcept;
 
  private:
-  friend void fail_unwound(const ProducerHandle& producer) noexcept;
+  const std::uint64_t end_;  ///< the first serial number of those that came after it
   std::vector<ProducerHandle> producers_;
 };
 

@@ -34,7 +34,8 @@ struct ReportHead {
   std::int32_t status = 0;       ///< ended: as waitpid gives it
   std::int32_t error = 0;        ///< fork_failed, not_executed: errno; threw: iq::Errc or 0;
                                  ///< ended: 1 when a program has not used a token
-  std::int64_t at_ns = 0;        ///< when the supervisor heard of it, monotonic
+  std::int64_t at_ns = 0;        ///< monotonic; threw: when the worker caught it; else when the
+                                 ///< supervisor heard of it
   std::uint32_t type_bytes = 0;
   std::uint32_t text_bytes = 0;
 };

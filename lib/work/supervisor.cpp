@@ -126,7 +126,7 @@ void Supervisor::obey() {
 }
 
 void Supervisor::add(Report report) {
-  report.head.at_ns = now_ns();
+  if (report.head.at_ns == 0) report.head.at_ns = now_ns();
   if (start_.control) pending_.push_back(std::move(report));
 }
 

@@ -20,7 +20,7 @@ struct WorkerRecord {
   bool settled = false;           // its endpoints are out of the parent's hands
   bool ended = false;             // its process is gone, as far as it can be known
   bool said_returned = false;
-  std::int64_t failed_at_ns = 0;  // as its supervisor saw it; for first cause first
+  std::int64_t failed_at_ns = 0;  // as ReportHead has it; for first cause first
 };
 
 /// Whether an iq::Errc, or 0, is what a queue tells of another's end.

@@ -99,6 +99,7 @@ void leave_worker_as_it_is(int code) noexcept {
 
 void describe_exception(Report& report) {
   report.head.kind = ReportKind::threw;
+  report.head.at_ns = now_ns();  // before anybody can fail because of it
   report.type = readable_type(*abi::__cxa_current_exception_type());
   try {
     throw;

@@ -118,3 +118,51 @@ TEST_CASE("workers: a forgotten group stops its queues, so that nobody else wait
   }
   CHECK_FALSE(in.get().has_value());
 }
+
+TEST_CASE("workers: what came first stands first, however late its supervisor hears of it") {
+  auto supervisor = shared_counter();
+  auto items = shared_counter();
+  iqtest::Gate begin;
+  IterableQueue<int> queue;
+  WorkerGroup crew;
+  crew.fork(1, [&](Producer<int>&) {
+    begin.wait();
+    *supervisor = ::getppid();
+    ::kill(::getppid(), SIGSTOP);
+    throw iq::Closed("as a queue may tell it");
+  }, queue);
+  crew.fork(1, count_items, queue, std::ref(items));
+  queue.close();
+  begin.post();
+  const bool passed_on =
+      iqtest::wait_until([&] { return crew.results()[1].end == WorkerEnd::threw; });
+  ::kill(static_cast<pid_t>(*supervisor), SIGCONT);
+  REQUIRE(passed_on);
+  CHECK(iqtest::join_failure(crew).role() == "producer of an anonymous queue");
+  CHECK(crew.results()[0].is_consequence);
+  CHECK(crew.results()[1].is_consequence);
+}
+
+TEST_CASE("workers: a producer of a worker's own, lost by an exception that it caught") {
+  WorkerGroup crew;
+  crew.fork(1, [] {
+    IterableQueue<int> inner;
+    Consumer<int> in = inner.get_consumer();
+    try {
+      Producer<int> out = inner.get_producer();
+      out.put(1);
+      throw std::runtime_error("caught");
+    } catch (const std::runtime_error&) {
+    }
+    inner.close();
+    iqtest::require(in.get() == 1, "what was put arrives");
+    try {
+      iqtest::require(in.get_for(std::chrono::seconds(5)).status() != iq::Status::timeout,
+                      "it counts as failed at once");
+    } catch (const iq::ProducerFailed&) {
+      return;
+    }
+    iqtest::require(false, "the failure is told");
+  });
+  crew.join();
+}

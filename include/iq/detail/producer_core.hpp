@@ -134,8 +134,8 @@ class IQ_API ProducerCore {
 
 using ProducerHandle = std::shared_ptr<ProducerCore>;
 
-/// Ends a producer that an exception has unwound as failed: at once, or, in a worker's function,
-/// when the exception has been caught and can be told.
+/// Ends a producer that an exception has unwound as failed: at once, or, if it is a worker's own,
+/// when the exception has left the worker's function and can be told.
 IQ_API void fail_unwound(const ProducerHandle& producer) noexcept;
 
 }  // namespace iq::detail
