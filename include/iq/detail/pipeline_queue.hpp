@@ -136,10 +136,16 @@ using EndOf = PipeEnd<typename EndpointItem<Endpoint>::Type>;
 /// queue shall not look whole.
 IQ_API void require_not_ending(const std::atomic<std::uint32_t>& ending);
 
+/// What a worker does. Not a template argument: what starts it is compiled once for all stages with
+/// the same items.
+template <class... Endpoint>
+using StageBody = std::function<void(Endpoint&..., int)>;
+
 /// Starts the workers of a stage: each calls `body(endpoints…, its number)`, in a process or a
 /// thread of its own. All endpoints are made before any worker runs.
-template <class... Endpoint, class Body>
-void launch_workers(const StagePlace& place, const StageTraits& traits, Body body,
+template <class... Endpoint>
+void launch_workers(const StagePlace& place, const StageTraits& traits,
+                    const std::type_identity_t<StageBody<Endpoint...>>& body,
                     EndOf<Endpoint>... ends) {
   WorkerLauncher& launcher = *place.launcher;
   if (!launcher.in_threads()) {
