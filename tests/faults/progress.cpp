@@ -77,6 +77,45 @@ TEST_CASE("Progress: of a slow consumer that had claimed all 64, a fast one gets
   end_and_judge(stage, "slow, all claimed", seconds);
 }
 
+// Its cursor moves between two looks of the other one: it is alive, and slow all the same.
+TEST_CASE("Progress: beside 2 ms per item, all 64 claimed, one that only asks gets its share") {
+  S stage("asks", options());
+  stage.put(0, kItems);
+  iqtest::Gate ready;
+  iqtest::Flag go;
+  stage.help([&](S& s, int slot) {
+    RawConsumer consumer(s.name);
+    s.take_batch(consumer, slot, kItems);
+    ready.post();
+    go.wait();
+    do {
+      if (!s.victim_ended.is_set()) std::this_thread::sleep_for(2ms);  // the work itself
+    } while (consumer.take(1) && (s.note_in_hand(consumer, slot), true));
+  });
+  ready.wait();
+  auto polled = iqtest::shared_counter();
+  stage.help([&](S& s, int slot) {
+    auto queue = s.open();
+    auto consumer = queue.get_consumer();
+    go.set();
+    for (;;) {
+      const auto item = consumer.try_get();
+      if (item.status() == iq::Status::done) return;
+      if (!item) {
+        std::this_thread::sleep_for(1ms);
+        continue;
+      }
+      s.ledger->receive(slot, *item, consumer.deliveries());
+      ++*polled;
+    }
+  });
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(iqtest::wait_until([&] { return stage.ledger->count_delivered() == kItems; }));
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+  CHECK(polled->load() > kItems / 8);
+  end_and_judge(stage, "slow, all claimed, asked", spent.count());
+}
+
 TEST_CASE("Progress: of a stopped consumer that had claimed all 64, a fast one gets 63 in 1.2 s") {
   S stage("stopped", options());
   stage.put(0, kItems);
