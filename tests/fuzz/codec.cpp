@@ -1,13 +1,25 @@
-// Fuzz target: bytes that no encoder wrote, decoded as each type of the codec's tests. They are an
-// item, which then survives a round, or iq::Corrupt.
+// Fuzz target: bytes that no encoder wrote, decoded as each type of the codec's tests and as views.
+// They are an item, which then survives a round, or iq::Corrupt. What views show is read once.
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <vector>
 
 #include "codec/items.hpp"
 #include "iq/bytes.hpp"
+#include "iq/views.hpp"
 
 namespace {
+
+struct Seen {
+  char kind = 0;
+  iq::TextView text;
+  iq::ArrayView<double> values;
+  std::vector<iq::TextView> tags;
+  std::optional<iq::ArrayView<items::Point>> path;
+  std::map<iq::TextView, short> counts;
+};
 
 template <class T>
 void decode(const std::vector<std::byte>& bytes) {
@@ -25,7 +37,8 @@ template <class... T>
 constexpr auto decoders() {
   return std::array{&decode<T>...};
 }
-constexpr auto kDecoders = decoders<IQ_TEST_ITEMS, iq::Bytes>();
+constexpr auto kDecoders = decoders<IQ_TEST_ITEMS, iq::Bytes, iq::TextView,
+                                    iq::ArrayView<std::uint32_t>, iq::ArrayView<items::Point>, Seen>();
 
 }  // namespace
 

@@ -132,7 +132,7 @@ MUTANTS = [
     Mutant(
         'step-unacknowledged', 'T4', 'a loop\'s step does not move the cursor',
         'include/iq/detail/consumer_core.hpp',
-        '    steps.line->cursor.store(kInHand | position, std::memory_order_release);\n',
+        '    steps.line->cursor.store(cursor, std::memory_order_release);\n',
         '',
         'process/consumer_death', 'killed inside a loop over texts: the same, and the text is '
         'whole'),

@@ -68,17 +68,18 @@ class IQ_API ConsumerCore {
     EndpointLine* line = nullptr;
     const std::atomic<std::uint64_t>* generation_word = nullptr;
   };
-  /// The step of an iteration: acknowledges the item before `position`, which is then in hand.
+  /// The step of an iteration: acknowledges the item before the one that `cursor` says is in hand.
   /// False: the batch ended here, or somebody wants part of it, or this is no longer our endpoint,
   /// or another call took the place of the step: continue_after() decides.
-  [[gnu::always_inline]] bool step(Steps steps, Position position) const noexcept {
+  [[gnu::always_inline]] bool step(Steps steps, std::uint64_t cursor) const noexcept {
     if (steps.generation_word->load(std::memory_order_relaxed) != steppable_generation_) {
       return false;
     }
     // T4: one store acknowledges the last item and puts the next one in hand.
-    steps.line->cursor.store(kInHand | position, std::memory_order_release);
+    steps.line->cursor.store(cursor, std::memory_order_release);
     std::atomic_signal_fence(std::memory_order_seq_cst);  // P5: the thief brings the real fence
-    return below_limit(position, steps.line->limit.load(std::memory_order_relaxed));
+    static_assert(kInHand << kLimitShift == 0);  // what remains of the cursor is its position
+    return below_limit(cursor, steps.line->limit.load(std::memory_order_relaxed));
   }
   /// Allows step() from here on, until the next call of another kind.
   Steps begin_steps() noexcept {

@@ -33,7 +33,7 @@ class Consumer<T>::Iterator {
       : owner_(std::exchange(other.owner_, nullptr)),
         core_(other.core_),
         batch_(other.batch_),
-        position_(other.position_),
+        cursor_(other.cursor_),
         uncaught_(other.uncaught_),
         state_(other.state_) {}
   /// As the destructor, then as the constructor.
@@ -43,7 +43,7 @@ class Consumer<T>::Iterator {
       owner_ = std::exchange(other.owner_, nullptr);
       core_ = other.core_;
       batch_ = other.batch_;
-      position_ = other.position_;
+      cursor_ = other.cursor_;
       uncaught_ = other.uncaught_;
       state_ = other.state_;
     }
@@ -90,7 +90,7 @@ class Consumer<T>::Iterator {
  private:
   friend class Consumer<T>;
   enum class State : unsigned char {
-    in_hand,  ///< the item at position_ is in hand; with no owner_: the end
+    in_hand,  ///< the item that cursor_ speaks of is in hand; with no owner_: the end
     passed,   ///< it is finished, the next one was not asked for
     fresh,    ///< no item was asked for so far
   };
@@ -110,7 +110,7 @@ class Consumer<T>::Iterator {
   };
   struct Next {
     Consumer* owner = nullptr;
-    detail::Position position = 0;
+    std::uint64_t cursor = 0;
     Batch batch;
   };
 
@@ -119,31 +119,35 @@ class Consumer<T>::Iterator {
     const bool passed = state_ == State::passed;
     state_ = State::in_hand;
     if (passed) {
-      ++position_;
+      ++cursor_;
       if constexpr (Payload::kInPlace) batch_.item += sizeof(T);
     }
-    if (passed && owner_->core_.get() == core_ && core_->step(batch_.steps, position_)) [[likely]] {
+    if (passed && owner_->core_.get() == core_ && core_->step(batch_.steps, cursor_)) [[likely]] {
       if constexpr (Payload::kInPlace) return;
     } else {
-      const Next next = refill(std::exchange(owner_, nullptr), core_, position_, passed);
+      // Asked of the cursor: a state that is needed here would be written for each item.
+      const bool is_begun = cursor_ != 0;
+      const Next next = refill(std::exchange(owner_, nullptr), core_, position(), is_begun);
       owner_ = next.owner;
-      position_ = next.position;
+      cursor_ = next.cursor;
       batch_ = next.batch;
     }
-    if constexpr (!Payload::kInPlace) owner_ = load(std::exchange(owner_, nullptr), position_);
+    if constexpr (!Payload::kInPlace) owner_ = load(std::exchange(owner_, nullptr), position());
   }
+  detail::Position position() const noexcept { return cursor_ & ~detail::kInHand; }
 
   // Where these throw nothing is in hand, and the iterator is at the end.
   [[gnu::noinline]] static Next refill(Consumer* owner, const detail::ConsumerCore* own,
-                                       detail::Position position, bool passed) {
+                                       detail::Position position, bool is_begun) {
     if (owner == nullptr) return {};
     detail::ConsumerCore& core = owner->core();
     if (&core != own) detail::refuse_moved_from("consumer");  // in the midst of the loop
-    const Status status = passed ? core.continue_after(position, detail::kNoDeadline)
-                                 : core.next(detail::kNoDeadline);
+    const Status status = is_begun ? core.continue_after(position, detail::kNoDeadline)
+                                   : core.next(detail::kNoDeadline);
     if (status != Status::ok) return {};
     const detail::ConsumerCore::Steps steps = core.begin_steps();
-    return {owner, core.position(), {steps, core.item(core.position())}};
+    const detail::Position at = core.position();
+    return {owner, detail::kInHand | at, {steps, core.item(at)}};
   }
   static Consumer* load(Consumer* owner, detail::Position position) {
     if (owner != nullptr) owner->hold(position);
@@ -160,7 +164,7 @@ class Consumer<T>::Iterator {
   mutable Consumer* owner_ = nullptr;
   const detail::ConsumerCore* core_ = nullptr;  ///< owner_'s, unless that is moved away meanwhile
   mutable Batch batch_;
-  mutable detail::Position position_ = 0;
+  mutable std::uint64_t cursor_ = 0;  ///< what step() stores: kInHand and a position; 0 at first
   int uncaught_ = 0;
   mutable State state_ = State::in_hand;
 };

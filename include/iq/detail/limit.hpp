@@ -37,7 +37,7 @@ constexpr std::uint32_t limit_tag(std::uint64_t word) noexcept {
 
 /// Whether `position` may still be started by the batch's owner.
 constexpr bool below_limit(Position position, std::uint64_t word) noexcept {
-  return static_cast<std::int64_t>(word - (position << kLimitShift)) > 0;
+  return static_cast<std::int64_t>((position << kLimitShift) - word) < 0;
 }
 
 /// The end that the word speaks of, near `reference` (positions are kept modulo 2^42 only).
