@@ -199,6 +199,8 @@ class Consumer {
  private:
   friend class IterableQueue<T>;
   friend struct detail::EndpointAccess;
+  template <class U>
+  friend class Producer;
 
   explicit Consumer(detail::ConsumerHandle core) noexcept
       : core_(std::move(core)), uncaught_(std::uncaught_exceptions()) {}
@@ -218,11 +220,8 @@ class Consumer {
       return *reinterpret_cast<const T*>(core_->item(position));
     } else {
       try {
-        return Payload::read(core_->payload(position));
-      } catch (const Corrupt&) {
-        core_->note_corrupt(position);
-        core_->release(detail::Leave::give_back);  // in the end it is parked
-        throw;
+        return core_->note_corrupt(core_->item_id(position),
+                                   [&] { return Payload::read(core_->payload(position)); });
       } catch (...) {
         core_->give_back_one(position);  // it was not handed out; in the end it is parked
         throw;
@@ -233,7 +232,7 @@ class Consumer {
   Result<T> take(std::int64_t deadline) {
     const Status status = core().next(deadline);
     if (status != Status::ok) return status;
-    return read(core_->position());
+    return hand_out([&]() -> Result<T> { return read(core_->position()); });
   }
 
   Result<std::vector<T>> take_some(std::size_t most, std::int64_t deadline) {
@@ -243,16 +242,31 @@ class Consumer {
     const auto limit = static_cast<std::uint32_t>(std::min<std::size_t>(most, detail::kMaxBatch));
     const Status status = core().next_some(limit, deadline, count);
     if (status != Status::ok) return status;
-    items.reserve(count);
-    const detail::Position first = core_->position();
-    for (std::uint32_t i = 0; i < count; ++i) items.push_back(read(first + i));
+    hand_out([&] {
+      items.reserve(count);
+      const detail::Position first = core_->position();
+      for (std::uint32_t i = 0; i < count; ++i) items.push_back(read(first + i));
+    });
     return items;
   }
+
+  // What an exception keeps from the caller is not lost. read() gives back what it cannot read.
+  template <class Call>
+  decltype(auto) hand_out(Call call) {
+    try {
+      return call();
+    } catch (...) {
+      give_back_unseen();
+      throw;
+    }
+  }
+  void give_back_unseen() noexcept { core_release(detail::Leave::unseen); }
 
   // What a loop keeps of the item in hand; given back when it cannot be read, in the end parked.
   void hold(detail::Position position) {
     try {
-      Payload::hold(core_->payload(position), value_);
+      core_->note_corrupt(core_->item_id(position),
+                          [&] { Payload::hold(core_->payload(position), value_); });
     } catch (...) {
       core_->release(detail::Leave::give_back);
       throw;

@@ -92,7 +92,9 @@ class Lease {
       : core_(std::move(core)), item_(item) {
     if constexpr (!Payload::kInPlace) {
       try {
-        value_.emplace(Payload::hold(detail::ConsumerCore::payload(item.lane, item.position)));
+        core_->note_corrupt(item_id(), [&] {
+          value_.emplace(Payload::hold(detail::ConsumerCore::payload(item.lane, item.position)));
+        });
       } catch (...) {
         give_back();
         throw;

@@ -28,6 +28,15 @@ namespace iq {
 
 template <class T>
 class IterableQueue;
+template <class T>
+class Consumer;
+
+namespace detail {
+template <class R>
+inline constexpr bool kIsConsumer = false;
+template <class T>
+inline constexpr bool kIsConsumer<Consumer<T>> = true;
+}  // namespace detail
 
 /// What a bulk put achieved: how it ended and how many items were appended before that.
 struct PutAllResult {
@@ -105,7 +114,9 @@ class Producer {
 
   /// Appends every element of `range`, in order, waiting while the queue is full. Returns how many.
   ///
-  /// Errors: as put(); what was appended before stays. If `range` throws, so does this.
+  /// Errors: as put(); what was appended before stays. If `range` throws, so does this. A consumer
+  ///         as `range` keeps what was not put. So does a view over one, but what it read last
+  ///         counts as handed out once more; put the consumer itself where puts are timed.
   /// Cost:   one publication per 4 KiB instead of one per item, where T is stored in place and the
   ///         range is contiguous (vector, array, span). Other ranges may have to wait for their
   ///         elements, or be another queue's consumer: each is published before the next is read.
@@ -261,21 +272,35 @@ class Producer {
       return append_run({std::ranges::data(range), std::ranges::size(range)}, deadline);
     } else {
       PutAllResult result;
-      const auto last = std::ranges::end(range);
-      for (auto at = std::ranges::begin(range); at != last; ++at) {
-        // Room first: an element that was read and found none would be lost.
-        if constexpr (Payload::kInPlace) {
-          if (core().free_slots(sizeof(T)).count == 0) {
-            result.status = core().wait_for_room(deadline);
-          }
-        }
-        if (result.status == Status::ok) result.status = append(*at, deadline);
-        if (result.status != Status::ok) break;
-        ++result.accepted;
+      try {
+        append_each(range, deadline, result);
+      } catch (const Unwinding&) {
       }
       return result;
     }
   }
+
+  // Where a range is read once, the test for its end takes the next element from where it comes. If
+  // there is no room for it, it goes back: to a consumer unseen; a view over a consumer lets go of
+  // it as of any item that an exception drives out of a loop.
+  template <class R>
+  void append_each(R& range, std::int64_t deadline, PutAllResult& result) {
+    const auto last = std::ranges::end(range);
+    for (auto at = std::ranges::begin(range); at != last; ++at) {
+      // Room first: elements that are made when they are read are made when there is some.
+      if constexpr (Payload::kInPlace) {
+        if (core().free_slots(sizeof(T)).count == 0) result.status = core().wait_for_room(deadline);
+      }
+      if (result.status == Status::ok) result.status = append(*at, deadline);
+      if (result.status != Status::ok) {
+        if constexpr (detail::kIsConsumer<std::remove_cvref_t<R>>) range.give_back_unseen();
+        if constexpr (!std::ranges::forward_range<R>) throw Unwinding();
+        return;
+      }
+      ++result.accepted;
+    }
+  }
+  struct Unwinding {};
 
   // Fills free slots and publishes them together.
   PutAllResult append_run(std::span<const T> items, std::int64_t deadline) {

@@ -197,10 +197,10 @@ std::span<const std::byte> ConsumerCore::payload(const LaneView& lane, Position 
   return *bytes;
 }
 
-void ConsumerCore::note_corrupt(Position position) noexcept {
+void ConsumerCore::tell_corrupt(std::uint64_t item_id) noexcept {
   Segment& segment = static_cast<ConsumerRing&>(*this).segment();
   segment.control().corrupt.fetch_add(1, std::memory_order_relaxed);
-  note_event({.kind = EventKind::corrupt, .item_id = item_id(position), .queue = segment.name()});
+  note_event({.kind = EventKind::corrupt, .item_id = item_id, .queue = segment.name()});
   deliver_events();
 }
 

@@ -85,7 +85,8 @@ void ConsumerRing::give_back(Leave how) noexcept {
   seal_limit(first);
   const bool at_most_once =
       segment().header().delivery == static_cast<std::uint32_t>(Delivery::at_most_once);
-  if (how == Leave::acknowledge || at_most_once) {
+  const bool was_seen = how != Leave::unseen;
+  if (how == Leave::acknowledge || (at_most_once && was_seen)) {
     first += in_hand_count_;
     in_hand_count_ = 0;
     line_->cursor.store(first, std::memory_order_release);  // T4
@@ -97,9 +98,11 @@ void ConsumerRing::give_back(Leave how) noexcept {
   }
   const Position kept = first + in_hand_count_;
   for (Position p = end_; p-- > kept;) put_stamp(p, attempts_, StampState::orphan);
-  for (Position p = kept; p-- > first;) put_stamp(p, attempts_ + counts(p), StampState::orphan);
+  for (Position p = kept; p-- > first;)
+    put_stamp(p, attempts_ + (was_seen && counts(p) ? 1 : 0), StampState::orphan);
   if (first > begin_) put_stamp(begin_, first - begin_, StampState::done);
-  const bool poisoned = in_hand_count_ == 1 && attempts_ + 1 >= segment().header().max_deliveries;
+  const bool poisoned =
+      was_seen && in_hand_count_ == 1 && attempts_ + 1 >= segment().header().max_deliveries;
   in_hand_count_ = 0;
   leased_ = false;
   attempts_ = 0;

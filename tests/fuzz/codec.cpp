@@ -37,8 +37,9 @@ template <class... T>
 constexpr auto decoders() {
   return std::array{&decode<T>...};
 }
-constexpr auto kDecoders = decoders<IQ_TEST_ITEMS, iq::Bytes, iq::TextView,
-                                    iq::ArrayView<std::uint32_t>, iq::ArrayView<items::Point>, Seen>();
+constexpr auto kDecoders =
+    decoders<IQ_TEST_ITEMS, iq::Bytes, iq::TextView, iq::ArrayView<std::uint32_t>,
+             iq::ArrayView<items::Point>, Seen>();
 
 }  // namespace
 

@@ -204,8 +204,30 @@ TEST_CASE("Event: an item that cannot be read: corrupt each time, then parked, a
   Events events;
   queue.get_producer().put({1});
   auto consumer = queue.get_consumer();
-  CHECK_THROWS_AS(consumer.get(), iq::Corrupt);
-  CHECK_THROWS_AS(consumer.get(), iq::Corrupt);
+  const auto is_corrupt_twice = [](auto read) {
+    CHECK_THROWS_AS(read(), iq::Corrupt);
+    CHECK_THROWS_AS(read(), iq::Corrupt);
+  };
+  SUBCASE("get") {
+    is_corrupt_twice([&] { (void)consumer.get(); });
+  }
+  SUBCASE("get_some") {
+    is_corrupt_twice([&] { (void)consumer.get_some(3); });
+  }
+  SUBCASE("a loop") {
+    is_corrupt_twice([&] {
+      for (const Unreadable& item : consumer) (void)item;
+    });
+  }
+  SUBCASE("lease") {
+    is_corrupt_twice([&] { (void)consumer.lease(); });
+  }
+  SUBCASE("relay") {
+    iq::IterableQueue<int> results;
+    auto out = results.get_producer();
+    is_corrupt_twice(
+        [&] { iq::relay(consumer, out, [](const Unreadable& item) { return item.number; }); });
+  }
   CHECK(consumer.try_get().status() == iq::Status::empty);
   CHECK(events.of(iq::EventKind::corrupt).size() == 2);
   CHECK(events.of(iq::EventKind::parked).size() == 1);

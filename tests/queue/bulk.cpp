@@ -153,6 +153,65 @@ TEST_CASE("put_all: reads each element once and not one more than it puts") {
   CHECK(read == 10);
 }
 
+namespace {
+
+/// Ten items at the source, a target that has room for four.
+template <class T>
+struct Transfer {
+  explicit Transfer(iq::Delivery delivery = iq::Delivery::at_least_once)
+      : from({.max_deliveries = 2, .delivery = delivery}), to({.capacity = 4}) {
+    for (int i = 0; i < 10; ++i) from.producer.put(item(i));
+    from.producer.close();
+    from.queue.close();
+  }
+  static T item(int i) {
+    if constexpr (std::same_as<T, int>)
+      return i;
+    else
+      return std::to_string(i);
+  }
+  Pipe<T> from;
+  Pipe<T> to;
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("put_all: what finds no room stays with the consumer it comes from", T, int,
+                   std::string) {
+  for (const auto delivery : {iq::Delivery::at_least_once, iq::Delivery::at_most_once}) {
+    Transfer<T> transfer(delivery);
+    iq::Consumer<T>& source = transfer.from.consumer;
+    for (const std::size_t accepted : {4U, 0U, 0U, 0U}) {
+      const auto result = transfer.to.producer.put_all_for(source, std::chrono::milliseconds(2));
+      CHECK(result.status == iq::Status::timeout);
+      CHECK(result.accepted == accepted);
+    }
+    CHECK(source.get() == Transfer<T>::item(4));
+    CHECK(source.deliveries() == 1);
+    CHECK(transfer.to.consumer.get() == Transfer<T>::item(0));
+    CHECK(transfer.to.consumer.get_some(3).size() == 3);
+    transfer.to.consumer.close();
+    transfer.to.queue.close();
+    CHECK_THROWS_AS(transfer.to.producer.put_all(source), iq::NoConsumers);
+    const int put = static_cast<int>(transfer.to.queue.size());  // before it had to wait for room
+    CHECK(put < 5);
+    for (int i = 5 + put; i < 10; ++i) CHECK(source.get() == Transfer<T>::item(i));
+    CHECK_FALSE(source.get().has_value());
+  }
+}
+
+TEST_CASE_TEMPLATE("put_all: of a view over a consumer the item comes again, counted", T, int,
+                   std::string) {
+  Transfer<T> transfer;
+  iq::Consumer<T>& source = transfer.from.consumer;
+  auto view = source | std::views::transform([](const T& item) { return item; });
+  const auto result = transfer.to.producer.put_all_for(view, std::chrono::milliseconds(2));
+  CHECK(result.status == iq::Status::timeout);
+  CHECK(result.accepted == 4);
+  CHECK(source.get() == Transfer<T>::item(4));
+  CHECK(source.deliveries() == 2);
+}
+
 TEST_CASE("many small items: one by one and in bulk, several producers and consumers") {
   constexpr int kEach = 100'000;
   iq::IterableQueue<std::uint64_t> queue;

@@ -202,3 +202,78 @@ TEST_CASE("get_some: more than a batch can hold is no error") {
   }
   CHECK(count == 10'000);
 }
+
+TEST_CASE("an iterator that was moved away is at its end, and the other one goes on") {
+  iq::IterableQueue<int> queue;
+  queue.get_producer().put_all({1, 2, 3});
+  queue.close();
+  auto consumer = queue.get_consumer();
+  auto first = consumer.begin();
+  CHECK(*first == 1);
+  ++first;
+  auto second = std::move(first);
+  CHECK(first == consumer.end());
+  CHECK(*second == 2);
+  first = std::move(second);
+  CHECK(second == consumer.end());
+  ++first;
+  CHECK(*first == 3);
+  ++first;
+  CHECK(first == consumer.end());
+}
+
+namespace {
+
+/// Cannot be read when it is 2, and cannot be moved while `stays`.
+struct Fussy {
+  Fussy() = default;
+  explicit Fussy(int value) : number(value) {}
+  Fussy(Fussy&& other) : number(other.number) {
+    if (stays) throw std::bad_alloc();
+  }
+  Fussy& operator=(Fussy&&) = default;
+  int number = 0;
+  static inline bool stays = false;
+};
+
+}  // namespace
+
+template <>
+struct iq::Codec<Fussy> {
+  static constexpr std::uint32_t kVersion = 1;
+  static void encode(const Fussy& item, iq::Encoder& out) { out(item.number); }
+  static Fussy decode(iq::Decoder& in) {
+    const int number = in.get<int>();
+    if (number == 2) throw iq::Corrupt("two");
+    return Fussy(number);
+  }
+};
+
+TEST_CASE("get_some: an item that cannot be read is parked in the end, its neighbours are not") {
+  iq::IterableQueue<Fussy> queue({.max_deliveries = 1});
+  auto producer = queue.get_producer();
+  for (int i = 1; i <= 3; ++i) producer.put(Fussy(i));
+  producer.close();
+  queue.close();
+  auto consumer = queue.get_consumer();
+  CHECK_THROWS_AS(consumer.get_some(3), iq::Corrupt);
+  int sum = 0;
+  for (const Fussy& item : consumer) {
+    CHECK(consumer.deliveries() == 1);
+    sum += item.number;
+  }
+  CHECK(sum == 4);
+  CHECK(queue.stats().parked == 1);
+}
+
+TEST_CASE("get, get_some: what an exception keeps from the caller comes again") {
+  iq::IterableQueue<Fussy> queue;
+  auto producer = queue.get_producer();
+  for (int i = 3; i <= 5; ++i) producer.put(Fussy(i));
+  auto consumer = queue.get_consumer();
+  Fussy::stays = true;
+  CHECK_THROWS_AS(consumer.get(), std::bad_alloc);
+  CHECK_THROWS_AS(consumer.get_some(2), std::bad_alloc);
+  Fussy::stays = false;
+  for (int i = 3; i <= 5; ++i) CHECK(consumer.get_for(1s)->number == i);
+}

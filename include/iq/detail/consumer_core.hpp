@@ -11,6 +11,7 @@
 #include "iq/detail/api.hpp"
 #include "iq/detail/lane_view.hpp"
 #include "iq/detail/limit.hpp"
+#include "iq/error.hpp"
 #include "iq/status.hpp"
 
 namespace iq::detail {
@@ -19,6 +20,7 @@ namespace iq::detail {
 enum class Leave : unsigned char {
   acknowledge,  ///< the item in hand is finished
   give_back,    ///< it goes to another consumer, its delivery count + 1
+  unseen,       ///< it goes to another consumer as if it had not been in hand: nobody saw it
 };
 
 /// An item under an explicit lease: where it lies, and how often it was handed out before.
@@ -96,8 +98,16 @@ class IQ_API ConsumerCore {
   static std::span<const std::byte> payload(const LaneView& lane, Position position);
   std::span<const std::byte> payload(Position position) const { return payload(lane_, position); }
 
-  /// Counts and tells that the item at `position` cannot be read.
-  void note_corrupt(Position position) noexcept;
+  /// What `read` returns. An item that it says is corrupt is counted and told. Errors: as `read`.
+  template <class Read>
+  decltype(auto) note_corrupt(std::uint64_t item_id, Read&& read) {
+    try {
+      return read();
+    } catch (const Corrupt&) {
+      tell_corrupt(item_id);
+      throw;
+    }
+  }
 
   /// How often the item in hand was handed out, this time included.
   std::uint32_t deliveries() const noexcept { return attempts_ + 1; }
@@ -105,6 +115,9 @@ class IQ_API ConsumerCore {
     return iq::detail::item_id(lane_.index, position);
   }
   std::uint32_t slot_bytes() const noexcept { return lane_.slot_bytes; }
+
+ private:
+  void tell_corrupt(std::uint64_t item_id) noexcept;
 
  protected:
   ConsumerCore() = default;

@@ -35,7 +35,7 @@ class Consumer<T>::Iterator {
         batch_(other.batch_),
         cursor_(other.cursor_),
         uncaught_(other.uncaught_),
-        state_(other.state_) {}
+        state_(std::exchange(other.state_, State::in_hand)) {}
   /// As the destructor, then as the constructor.
   Iterator& operator=(Iterator&& other) noexcept {
     if (this != &other) {
@@ -45,7 +45,7 @@ class Consumer<T>::Iterator {
       batch_ = other.batch_;
       cursor_ = other.cursor_;
       uncaught_ = other.uncaught_;
-      state_ = other.state_;
+      state_ = std::exchange(other.state_, State::in_hand);
     }
     return *this;
   }

@@ -29,7 +29,9 @@ struct EndpointAccess {
     if constexpr (Payload<T>::kInPlace) {
       return *reinterpret_cast<const T*>(consumer.core_->item(position));
     } else {
-      return Payload<T>::hold(consumer.core_->payload(position));
+      return consumer.core_->note_corrupt(consumer.core_->item_id(position), [&] {
+        return Payload<T>::hold(consumer.core_->payload(position));
+      });
     }
   }
 
