@@ -47,7 +47,9 @@ std::string json_of(const Row& row) {
     text += fmt::format(R"(, "pairs": {}, "probe_ns": {:.4g})", row.ns_per_item.size(),
                         spread_of(row.probes).median);
     if (!row.ratios.empty()) {
-      text += fmt::format(R"(, "ratio_to_iq": {:.4g})", spread_of(row.ratios).median);
+      const Spread ratio = spread_of(row.ratios);
+      text += fmt::format(R"(, "ratio_to_iq": {:.4g}, "ratio_range": [{:.4g}, {:.4g}])",
+                          ratio.median, ratio.min, ratio.max);
     }
   }
   if (!row.ratios_in_place.empty()) {

@@ -74,7 +74,10 @@ class Consumer {
   /// one goes on where the first was left. Models std::ranges::input_range.
   ///
   /// Errors: ProducerDied or ProducerFailed once everything is drained (see Options); Stopped with
-  ///         the text that stop() was given; Corrupt; WrongProcess; Closed after close().
+  ///         the text that stop() was given; CannotProbe; WrongProcess; Closed after close() or
+  ///         when the consumer was moved away; WouldDeadlock when nobody but this very thread could
+  ///         put or close. Of an encoded item also Corrupt, and what its Codec throws: it is given
+  ///         back, comes again, and is parked in the end; begin() goes on behind it.
   /// Cost:   the step from one item to the next is a store and a load of this consumer's own line.
   ///         Items of encoded types are read into the memory of the one before, so that like ones
   ///         need no allocation; memory that is much too large is given back.
@@ -93,7 +96,7 @@ class Consumer {
   /// Errors: as begin().
   std::optional<T> get() {
     if (core().next(detail::kNoDeadline) != Status::ok) return std::nullopt;
-    return read(core_->position());
+    return hand_out([&]() -> std::optional<T> { return read(core_->position()); });
   }
 
   /// Takes the next item if there is one now: ok with the item, empty, done or stopped.
@@ -155,13 +158,15 @@ class Consumer {
     return take_lease(detail::deadline_at(deadline));
   }
 
-  /// Acknowledges what is in hand, without taking the next. Nothing in hand: does nothing.
+  /// Acknowledges what is in hand, without taking the next. Nothing in hand: does nothing. What a
+  /// loop referred to is no longer there.
   void ack() noexcept { core_release(detail::Leave::acknowledge); }
-  /// Gives back what is in hand: it goes to another consumer (or comes again), its count + 1.
+  /// Gives back what is in hand: it goes to another consumer (or comes again), its count + 1. Of a
+  /// queue with `delivery = at_most_once` it is dropped.
   void give_back() noexcept { core_release(detail::Leave::give_back); }
 
-  /// How often the item in hand has been handed out, this time included: 1 unless a consumer died
-  /// or gave it back. Requires: an item in hand, for this and for item_id().
+  /// How often the item in hand, of several the first, has been handed out, this time included: 1
+  /// unless a consumer died or gave it back. Requires: an item in hand, for this and for item_id().
   std::uint32_t deliveries() const { return core().deliveries(); }
   /// A number that names the item in hand for its whole life in this queue, redeliveries included.
   std::uint64_t item_id() const { return core().item_id(core().position()); }

@@ -84,10 +84,13 @@ class Producer {
   /// Appends `item`, waiting while the queue is full.
   ///
   /// Errors: Closed after close(), or when join() was interrupted; Stopped; NoConsumers; TooLarge
-  ///         with both sizes; WouldDeadlock when the queue is full of what this thread has in hand;
-  ///         WrongProcess. On error nothing was appended.
+  ///         with both sizes; WouldDeadlock when the queue is full of what this thread has in hand,
+  ///         while a loan of this producer is open, and inside a relay that has it; CannotProbe
+  ///         while it waits; WrongProcess. Of an encoded item also what its Codec throws, and
+  ///         BadArgument when it is not written twice alike. On error nothing was appended.
   /// Cost:   O(bytes of the item); no system call unless the queue is full or a consumer sleeps.
-  ///         From 2 KiB on the bytes go past the caches where that is faster (decision 0016).
+  ///         From 2 KiB on the bytes of iq::Bytes and of items that are stored in place go past the
+  ///         caches where that is faster (decision 0016).
   void put(Argument item) {
     const Status status = append(item, detail::kNoDeadline);
     if (status != Status::ok) core().raise(status);

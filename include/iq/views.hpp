@@ -30,13 +30,16 @@ namespace iq {
 /// them there. Everything else is as with std::string_view; assign it to a std::string to keep it.
 ///
 /// A view that was read is valid as long as its item is in hand: until the loop goes on, the next
-/// get, ack(), close() or the end of the lease. A queue of std::string can be opened as one of
-/// TextView, and the other way round: they are written alike.
+/// get, ack(), close() or the end of the lease. A copy of it, or of the item, does not extend that:
+/// the memory is written again, and unmapped with the last endpoint. A queue of std::string can be
+/// opened as one of TextView, and the other way round: they are written alike.
 ///
 /// Where items live on without their place in a queue, views are refused: in pipelines, batched
 /// calls, ClosableQueue, and by IterableQueue::parked(). A Codec of a class that keeps one says so:
 /// `static constexpr bool kView = true;`.
 ///
+/// Errors:    put: TooLarge, as any encoded item. Reading: Corrupt when it does not lie within its
+///            item; who may write to the queue can still change the characters while they are read.
 /// Threads:   as std::string_view.
 /// If killed: the item of a dead consumer goes to another one, characters and all.
 /// Cost:      put copies the characters, reading them copies nothing. Neither allocates.
@@ -52,7 +55,8 @@ class TextView : public std::string_view {
 };
 
 /// Elements of somebody else: as TextView, for std::vector, std::array and whatever else lies in a
-/// row. Everything else is as with std::span<const T>.
+/// row. Everything else is as with std::span<const T>. Up to 7 bytes more are written so that it
+/// lies aligned; hence a queue of std::vector<T> is of another type.
 ///
 /// Requires: every bit pattern of a T is a value: numbers and structs of them, no bool, nothing
 ///           encoded; alignof(T) is at most 8.

@@ -139,8 +139,7 @@ MUTANTS = [
     Mutant(
         'read-after-done', 'T5, P3', 'a get acknowledges its item before it reads it',
         'include/iq/consumer.hpp',
-        '!= Status::ok) return std::nullopt;\n    return read(core_->position());\n',
-        '!= Status::ok) return std::nullopt;\n'
+        '    return hand_out([&]() -> std::optional<T> { return read(core_->position()); });\n',
         '    const detail::Position position = core_->position();\n'
         '    core_->release(detail::Leave::acknowledge);\n'
         '    return read(position);\n',

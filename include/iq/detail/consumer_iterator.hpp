@@ -12,7 +12,8 @@
 namespace iq {
 
 /// The iterator of a consumer's loop. Move-only, single pass. A reference that it gave is valid
-/// until the next item is asked for, or the iterator is destroyed.
+/// until the next item is asked for, or given back or acknowledged by the consumer, or the iterator
+/// is destroyed. The consumer outlives the iterator.
 ///
 /// Advancing it only says that the item is finished: it is acknowledged, and the next one fetched,
 /// when that one is asked for by a comparison with end() or by `*`. So an adaptor that takes n
