@@ -161,13 +161,14 @@ class Priced {
           backoff.wait();
           continue;
         }
-        for (std::uint64_t at = begin; at != end; ++at) {
+        const Item* item = &lane_.items()[begin & lane_.mask()];  // a batch lies in a row
+        for (std::uint64_t at = kInHand | begin; at != (kInHand | end); ++at, ++item) {
           if constexpr (kStep >= Step::acknowledged) {
-            words_.cursor.store(kInHand | at, std::memory_order_release);
+            words_.cursor.store(at, std::memory_order_release);
             std::atomic_signal_fence(std::memory_order_seq_cst);
             if (words_.limit.load(std::memory_order_relaxed) <= at) std::abort();  // no thieves
           }
-          visit(std::as_const(lane_.items()[at & lane_.mask()]));
+          visit(*item);
         }
         finish(begin, end);
         begin = end;
@@ -182,14 +183,14 @@ class Priced {
     std::uint64_t take(std::uint64_t begin) noexcept {
       if constexpr (kStep >= Step::shared) begin = words_.claim.load(std::memory_order_acquire);
       const std::uint64_t tail = words_.tail.load(std::memory_order_acquire);
-      if constexpr (kStep == Step::raw) return tail;
-      if (tail == begin) return begin;
       const std::uint64_t to_end = lane_.mask() + 1 - (begin & lane_.mask());
+      if constexpr (kStep == Step::raw) return begin + std::min(tail - begin, to_end);
+      if (tail == begin) return begin;
       const std::uint64_t end = begin + std::min({tail - begin, kMostAtOnce, to_end});
       if constexpr (kStep >= Step::owned) {
         words_.lane.store(1, std::memory_order_release);
         words_.cursor.store(begin, std::memory_order_release);
-        words_.limit.store(end, std::memory_order_release);
+        words_.limit.store(kInHand | end, std::memory_order_release);
       }
       if (!words_.claim.compare_exchange_strong(begin, end, std::memory_order_acq_rel)) {
         return begin;

@@ -93,9 +93,9 @@ class ThreadCrew final : public StageCrew {
     } catch (...) {
       Report report;
       describe_exception(report);
-      const std::string text = report.type + ": " + report.text;
+      unwound.tell(report.type + ": " + report.text);
       note_failure(stage, worker, report);  // before anybody can fail because of it
-      unwound.fail_all(text);
+      unwound.fail_all();
     }
     body = nullptr;
     const std::lock_guard lock(mutex_);

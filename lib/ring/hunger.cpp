@@ -9,6 +9,7 @@
 #include "iq/error.hpp"
 #include "iq/options.hpp"
 #include "ring/consumer_ring.hpp"
+#include "ring/producer_ring.hpp"
 #include "ring/wait.hpp"
 #include "sys/process.hpp"
 
@@ -78,6 +79,7 @@ Status ConsumerRing::nothing_now() {
   // Who asks again and again need not look behind the others each time.
   if (now - looked_ns_ < kAskAgainNs) return pass_wake_on(Status::empty);
   looked_ns_ = now;
+  fail_caught();
   tender_.tend(segment(), attachment_.index(), now);
   if (look_behind(now)) return start_batch();
   return pass_wake_on(Status::empty);
@@ -146,6 +148,7 @@ bool ConsumerRing::sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32
   std::int64_t longest = kMaxSleepNs;
   if (work_in_flight()) longest = std::min(kFirstSleepNs << std::min(round, 6u), kMaxSleepNs);
   if (hopeless) longest = kFirstSleepNs;
+  fail_caught();
   tender_.tend(segment(), attachment_.index(), now);
   ConsumerSleep sleep(segment(), attachment_.index());
   // W1: announced, fenced, and only now looked at again.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <exception>
 
 #include "base/events.hpp"
 #include "iq/detail/kill_point.hpp"
@@ -176,10 +177,18 @@ bool UnwoundProducers::gather(const ProducerHandle& producer) {
   return true;
 }
 
-void UnwoundProducers::fail_all(std::string_view text) noexcept {
-  gathering = nullptr;
-  for (const ProducerHandle& producer : producers_) producer->fail(text);
+void UnwoundProducers::fail_all() noexcept {
+  for (const ProducerHandle& producer : producers_) producer->fail(text_);
   producers_.clear();
+}
+
+UnwoundProducers::~UnwoundProducers() {
+  gathering = nullptr;
+  fail_all();
+}
+
+void fail_caught() noexcept {
+  if (gathering != nullptr && std::uncaught_exceptions() == 0) gathering->fail_all();
 }
 
 void fail_unwound(const ProducerHandle& producer) noexcept {

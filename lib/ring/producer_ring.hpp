@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -97,20 +99,28 @@ class ProducerRing final : public ProducerCore {
 
 /// Gathers what is unwound in this thread while it stands, to fail with the exception's text. Only
 /// what was there before it: what a worker's function makes may be unwound by an exception that
-/// never leaves the function, which may go on for long.
+/// never leaves the function, which may go on for long. A worker's own that it unwinds like that
+/// fails when the worker waits for something: see fail_caught().
 class UnwoundProducers {
  public:
   UnwoundProducers() noexcept;
-  ~UnwoundProducers() { fail_all("an exception unwound it"); }
+  ~UnwoundProducers();
   UnwoundProducers(const UnwoundProducers&) = delete;
   UnwoundProducers& operator=(const UnwoundProducers&) = delete;
   /// False: it came later. Errors: std::bad_alloc.
   bool gather(const ProducerHandle& producer);
-  void fail_all(std::string_view text) noexcept;
+  /// What they fail with; before it is told: that an exception unwound it.
+  void tell(std::string text) noexcept { text_ = std::move(text); }
+  void fail_all() noexcept;
 
  private:
   const std::uint64_t end_;  ///< the first serial number of those that came after it
+  std::string text_ = "an exception unwound it";
   std::vector<ProducerHandle> producers_;
 };
+
+/// Fails what this thread has unwound by an exception that it caught, before it waits for what may
+/// follow from that end only.
+void fail_caught() noexcept;
 
 }  // namespace iq::detail

@@ -200,6 +200,7 @@ void ProducerRing::release_own_batch() {
 }
 
 void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now, std::int64_t longest) {
+  fail_caught();
   tender_.tend(segment(), attachment_.index(), now);
   const std::uint32_t ticket =
       segment().sleep_word(attachment_.index()).word.load(std::memory_order_seq_cst);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/work_hooks.hpp"
+#include "ring/producer_ring.hpp"
 #include "work/program_job.hpp"
 #include "work/worker_crew.hpp"
 #include "work/worker_failed.hpp"
@@ -189,6 +190,7 @@ void WorkerGroup::join(const JoinOptions& options) { join_within(INT64_MAX, opti
 bool WorkerGroup::join_within(std::int64_t timeout_ns, const JoinOptions& options) {
   detail::WorkerCrew& mine = crew();
   if (mine.joined) return true;
+  detail::fail_caught();
   const std::int64_t now = detail::now_ns();
   const detail::DeadlineNs deadline_ns =
       timeout_ns > detail::kForever - now ? detail::kForever : now + timeout_ns;

@@ -146,8 +146,9 @@ int work(const WorkerStart& start, const ReportSocket& reports, Report& report) 
     // pthread_exit unwinds without an exception and may not be caught for good: leave from here.
     if (abi::__cxa_current_exception_type() == nullptr) leave(1);
     describe_exception(report);
+    unwound.tell(report.type + ": " + report.text);
     work_hooks.call(work_hooks.worker_ends);
-    unwound.fail_all(report.type + ": " + report.text);
+    unwound.fail_all();
   }
   reports.send(report);
   return report.head.kind == ReportKind::returned ? 0 : 1;

@@ -166,3 +166,46 @@ TEST_CASE("workers: a producer of a worker's own, lost by an exception that it c
   });
   crew.join();
 }
+
+TEST_CASE("workers: a worker's own producer, lost by what it caught: told when it waits") {
+  auto seen = shared_counter();
+  const std::string name = iqtest::temp_name("lost");
+  IterableQueue<int> queue(iq::create_only, name);
+  WorkerGroup crew;
+  SUBCASE("for an item") {
+    crew.fork(1, [&](Producer<int> out, Consumer<int> in) {
+      try {
+        const Producer<int> lost = std::move(out);
+        throw std::runtime_error("caught");
+      } catch (const std::runtime_error&) {
+      }
+      try {
+        while (in.get()) {}
+      } catch (const iq::ProducerFailed&) {
+        ++*seen;
+      }
+    }, queue, queue);
+  }
+  SUBCASE("for workers of its own") {
+    crew.fork(1, [&](Producer<int> out) {
+      IterableQueue<int> same(iq::open_only, name);
+      WorkerGroup inner;
+      inner.fork(1, [&](Consumer<int> in) {
+        try {
+          while (in.get()) {}
+        } catch (const iq::ProducerFailed&) {
+          ++*seen;
+        }
+      }, same);
+      try {
+        const Producer<int> lost = std::move(out);
+        throw std::runtime_error("caught");
+      } catch (const std::runtime_error&) {
+      }
+      inner.join();
+    }, queue);
+  }
+  queue.close();
+  crew.join();
+  CHECK(*seen == 1);
+}
