@@ -131,14 +131,15 @@ class IqAmongIdle {
   iq::IterableQueue<Item> queue_;
 };
 
+double measure_slice(const Entry& entry, Shape shape, const Effort& effort) {
+  shape.capacity = effort.capacity;
+  const SliceResult slice = run_slice(entry, shape, effort.slice_ns);
+  if (!slice.error.empty()) throw std::runtime_error(slice.error);
+  return slice.ns_per_item;
+}
 void measure_slices(const Entry& entry, Shape shape, const Effort& effort,
                     std::vector<double>& readings) {
-  shape.capacity = effort.capacity;
-  for (int i = 0; i < effort.pairs; ++i) {
-    const SliceResult slice = run_slice(entry, shape, effort.slice_ns);
-    if (!slice.error.empty()) throw std::runtime_error(slice.error);
-    readings.push_back(slice.ns_per_item);
-  }
+  for (int i = 0; i < effort.pairs; ++i) readings.push_back(measure_slice(entry, shape, effort));
 }
 
 template <std::size_t kIdle>
@@ -157,6 +158,19 @@ void add_busy(MeasureEntries& entries, int count) {
        [=](const Effort& effort, std::vector<double>& readings) {
          measure_slices(entry<IqAmongIdle<0>>("iq"), {count, count}, effort, readings);
        }});
+}
+
+// By turns, since the machine may be another one a second later.
+void add_speed(MeasureEntries& entries, int count) {
+  entries.push_back({{fmt::format("speed_{}P{}C", count, count), "of 1P1C",
+                      "64 B, items per second as part of those of one process of each kind"},
+                     [=](const Effort& effort, std::vector<double>& readings) {
+                       const Entry peer = entry<IqAmongIdle<0>>("iq");
+                       for (int i = 0; i < effort.pairs; ++i) {
+                         const double alone = measure_slice(peer, {1, 1}, effort);
+                         readings.push_back(alone / measure_slice(peer, {count, count}, effort));
+                       }
+                     }});
 }
 
 // What the file of a queue takes, by the kernel's own count.
@@ -210,6 +224,7 @@ void add_endpoints(MeasureEntries& entries) {
   add_among_idle<7>(entries);
   add_among_idle<63>(entries);
   for (const int count : {1, 2, 4, 8, 16, 32, 64}) add_busy(entries, count);
+  for (const int count : {2, 4, 8, 16, 32, 64}) add_speed(entries, count);
   entries.push_back({{"memory_queue", "KiB", "of a queue without endpoints"},
                      [](const Effort&, std::vector<double>& readings) {
                        readings.push_back(kib_of_queue<int>());
