@@ -163,8 +163,9 @@ void ProducerCore::wake() noexcept {
 }
 
 namespace {
+constexpr std::string_view kUnwound = "an exception unwound it";
 thread_local UnwoundProducers* gathering = nullptr;
-}
+}  // namespace
 
 UnwoundProducers::UnwoundProducers() noexcept
     : end_(ProducerRing::made_.load(std::memory_order_relaxed)) {
@@ -178,7 +179,8 @@ bool UnwoundProducers::gather(const ProducerHandle& producer) {
 }
 
 void UnwoundProducers::fail_all() noexcept {
-  for (const ProducerHandle& producer : producers_) producer->fail(text_);
+  for (const ProducerHandle& producer : producers_)
+    producer->fail(text_.empty() ? kUnwound : text_);
   producers_.clear();
 }
 
@@ -196,7 +198,7 @@ void fail_unwound(const ProducerHandle& producer) noexcept {
     if (gathering != nullptr && gathering->gather(producer)) return;
   } catch (...) {  // no memory: the short text, then
   }
-  producer->fail("an exception unwound it");
+  producer->fail(kUnwound);
 }
 
 }  // namespace iq::detail

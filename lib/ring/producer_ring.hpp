@@ -115,7 +115,7 @@ class UnwoundProducers {
 
  private:
   const std::uint64_t end_;  ///< the first serial number of those that came after it
-  std::string text_ = "an exception unwound it";
+  std::string text_;
   std::vector<ProducerHandle> producers_;
 };
 

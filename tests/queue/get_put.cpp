@@ -224,16 +224,16 @@ TEST_CASE("an iterator that was moved away is at its end, and the other one goes
 
 namespace {
 
-/// Cannot be read when it is 2, and cannot be moved while `stays`.
+/// Cannot be read when it is 2; the move that `moves_left` counts down to fails.
 struct Fussy {
   Fussy() = default;
   explicit Fussy(int value) : number(value) {}
   Fussy(Fussy&& other) : number(other.number) {
-    if (stays) throw std::bad_alloc();
+    if (--moves_left == 0) throw std::bad_alloc();
   }
   Fussy& operator=(Fussy&&) = default;
   int number = 0;
-  static inline bool stays = false;
+  static inline int moves_left = 0;
 };
 
 }  // namespace
@@ -267,13 +267,29 @@ TEST_CASE("get_some: an item that cannot be read is parked in the end, its neigh
 }
 
 TEST_CASE("get, get_some: what an exception keeps from the caller comes again") {
-  iq::IterableQueue<Fussy> queue;
-  auto producer = queue.get_producer();
-  for (int i = 3; i <= 5; ++i) producer.put(Fussy(i));
-  auto consumer = queue.get_consumer();
-  Fussy::stays = true;
-  CHECK_THROWS_AS(consumer.get(), std::bad_alloc);
-  CHECK_THROWS_AS(consumer.get_some(2), std::bad_alloc);
-  Fussy::stays = false;
-  for (int i = 3; i <= 5; ++i) CHECK(consumer.get_for(1s)->number == i);
+  const auto check = [](auto get) {
+    iq::IterableQueue<Fussy> queue({.max_deliveries = 14});
+    auto producer = queue.get_producer();
+    for (int i = 3; i <= 6; ++i) producer.put(Fussy(i));
+    auto consumer = queue.get_consumer();
+    Fussy::moves_left = 0;
+    get(consumer);  // takes one item, moves it so many times
+    const int moves = -Fussy::moves_left;
+    REQUIRE(moves > 0);
+    for (int at = 1; at <= moves; ++at) {
+      Fussy::moves_left = at;
+      CHECK_THROWS_AS(get(consumer), std::bad_alloc);
+    }
+    Fussy::moves_left = 0;
+    for (int i = 4; i <= 6; ++i) CHECK(consumer.get_for(1s)->number == i);
+  };
+  SUBCASE("get") {
+    check([](auto& consumer) { (void)consumer.get(); });
+  }
+  SUBCASE("try_get") {
+    check([](auto& consumer) { (void)consumer.try_get(); });
+  }
+  SUBCASE("get_some") {
+    check([](auto& consumer) { (void)consumer.get_some(1); });
+  }
 }
