@@ -113,20 +113,28 @@ TEST_CASE("servers: exit() in a batch function is a death like any other") {
 TEST_CASE("servers: exit() while another thread of the process has a batch is told at once, too") {
   for (const bool function_ends : {false, true}) {
     const std::string name = iqtest::temp_name("exits");
+    iqtest::Gate runs;
     iqtest::Gate leave;
     iq::batched<int(int)> inner{add_one};
     std::optional<iq::batched<int(int)>> f;
     f.emplace(iq::create_only, name, [&](std::span<const int> batch) {
       if (batch[0] == 1) inner(1);  // another thread of this process listens meanwhile
       if (batch[0] == 2) {
+        runs.post();
         leave.wait();
         std::exit(3);
       }
       return add_one(batch);
     });
     CHECK((*f)(1) == 2);
-    std::vector<iq::Future<int>> futures{f->async(2), f->async(3)};
-    REQUIRE(iqtest::wait_until([&] { return iq::inspect(name).stats.in_hand == 2; }));
+    std::vector<iq::Future<int>> futures{f->async(2)};
+    runs.wait();  // else the other thread might take 3, and have its turn, before 2 has it
+    futures.push_back(f->async(3));
+    // Not in_hand alone: call 1 is in hand, too, until the thread that has answered it goes on.
+    REQUIRE(iqtest::wait_until([&] {
+      const iq::Stats stats = iq::inspect(name).stats;
+      return stats.in_hand == 2 && stats.queued == 0;
+    }));
     leave.post();
     const auto from = std::chrono::steady_clock::now();
     if (function_ends) f.reset();
