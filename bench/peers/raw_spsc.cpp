@@ -10,7 +10,7 @@
 #include <atomic>
 #include <memory>
 
-#include "workload.hpp"
+#include "trips.hpp"
 
 namespace bench {
 namespace {
@@ -135,6 +135,7 @@ void add_raw_spsc(Entries& entries, const char* mode) {
 }  // namespace
 
 void add_raw_spsc(Entries& entries) {
+  add_spinning<RawSpsc<kTripBytes, Way::single, 256 * 1024>>(entries, "raw-256K", /*limit=*/true);
   for_each(SmallSizes{}, [&]<std::size_t kBytes>() {
     add_raw_spsc<kBytes, Way::single>(entries, "single");
     add_raw_spsc<kBytes, Way::bulk>(entries, "bulk");

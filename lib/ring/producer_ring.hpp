@@ -36,7 +36,6 @@ class ProducerRing final : public ProducerCore {
   /// Whether a relay of this process uses it.
   bool is_relaying() const noexcept { return relaying_; }
   void set_relaying(bool is) noexcept {
-    read_tail();
     relaying_ = is;
     if (!closed_) begin_run();
   }
@@ -72,8 +71,7 @@ class ProducerRing final : public ProducerCore {
   [[noreturn]] void refuse_stage() const;
   bool refresh_room() noexcept;
   void begin_run() noexcept;
-  void end_run() noexcept { run_length_ = 0; }
-  void read_tail() noexcept;
+  void end_run() noexcept { run_end_ = 0; }
   Status place(Position position, std::uint64_t bytes, DeadlineNs deadline, std::byte*& to);
   Status wait_until_free(DeadlineNs deadline, std::uint64_t ring_need, std::uint64_t& at);
   bool room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept;

@@ -67,21 +67,9 @@ void ProducerRing::begin_run() noexcept {
   const bool one_by_one = segment().header().in_place == 0;
   if (room <= 0 || one_by_one || staged_ != 0 || relaying_) return end_run();
   const std::uint64_t to_end = lane_.slot_count() - (tail_ & lane_.mask());
-  run_begin_ = tail_;
-  run_length_ = std::min(static_cast<std::uint64_t>(room), to_end);
-  run_ = lane_.slot(tail_);
-}
-
-// Puts within a run move the lane's tail only. A tail outside the run was written by a stranger:
-// where we stood is forgotten, and the run's items are as good as overwritten.
-void ProducerRing::read_tail() noexcept {
-  if (run_length_ == 0) return;
-  const Position seen = lane_.control->tail.load(std::memory_order_relaxed);
-  if (seen - run_begin_ <= run_length_) {
-    tail_ = seen;
-  } else {
-    control_->corrupt.fetch_add(1, std::memory_order_relaxed);
-  }
+  const std::uint64_t count = std::min(static_cast<std::uint64_t>(room), to_end);
+  run_end_ = tail_ + count;
+  run_limit_ = lane_.slot(tail_) + count * lane_.slot_bytes;
 }
 
 bool ProducerRing::room_for(std::uint64_t ring_need, std::uint64_t& at) noexcept {
@@ -222,7 +210,6 @@ Status ProducerCore::wait_for_room(std::int64_t deadline_ns) {
   auto& ring = static_cast<ProducerRing&>(*this);
   require_usable();
   require_no_stage();
-  ring.read_tail();
   std::uint64_t at = 0;
   const Status status = ring.wait_until_free(deadline_ns, kNoRingNeed, at);
   ring.begin_run();

@@ -37,7 +37,6 @@ Status ProducerCore::stage(std::uint64_t bytes, std::int64_t deadline_ns, std::b
   auto& ring = static_cast<ProducerRing&>(*this);
   require_usable();
   if (staged_ == lane_.capacity) ring.refuse_stage();
-  ring.read_tail();
   if (staged_ == 0 && lane_.ring_bytes != 0) ring.ring_.restart(tail_);
   const Position position = tail_ + staged_;
   Status status = Status::ok;

@@ -32,29 +32,16 @@ MUTANTS = [
         'faults/deaths', 'Producer: killed between the publication and put\'s return, its item is '
         'delivered'),
     Mutant(
-        'run-unbounded', 'T1', 'a put goes wherever the tail in shared memory says',
+        'run-unbounded', 'T1', 'a put goes on past the slots that are free',
         'include/iq/detail/producer_core.hpp',
-        'if (offset >= run_length_ || generation_word_->load',
-        'if (run_length_ == 0 || generation_word_->load',
-        'ring/runs', 'run: a tail that a stranger wrote leads to no slot outside it, and is set '
-        'back'),
+        'if (tail_ >= run_end_ || generation_word_->load',
+        'if (run_end_ == 0 || generation_word_->load',
+        'ring/runs', 'run: it ends with the ring, and where the oldest unfinished item begins'),
     Mutant(
-        'run-forgotten', 'T1', 'a wait for room goes on where the run began',
+        'run-in-relays', 'T1, T36', 'a put finds free slots between a relay\'s outputs',
         'lib/ring/room.cpp',
-        '  ring.read_tail();\n  std::uint64_t at = 0;\n',
-        '  std::uint64_t at = 0;\n',
-        'ring/runs', 'run: a wait for room in the midst of a run forgets none of its puts'),
-    Mutant(
-        'run-forgotten-by-loans', 'T1', 'a loan goes where the run began',
-        'lib/ring/stage.cpp',
-        '  ring.read_tail();\n',
-        '',
-        'ring/runs', 'run: puts, loans and single places go on where the last of them ended'),
-    Mutant(
-        'run-forgotten-by-relays', 'T1, T36', 'a relay\'s outputs go where the run began',
-        'lib/ring/producer_ring.hpp',
-        '    read_tail();\n    relaying_ = is;\n',
-        '    relaying_ = is;\n',
+        'staged_ != 0 || relaying_) return end_run();',
+        'staged_ != 0) return end_run();',
         'ring/runs', 'run: a relay\'s outputs come behind what its producer has put before'),
     Mutant(
         'head-unfreed', 'T7', 'a producer waits for a claimer that does not stamp',

@@ -33,21 +33,19 @@ class IQ_API ProducerCore {
   /// For items that are stored in place, `stride` bytes each. None also when closed, stopped, or in
   /// another process: wait_for_room() tells why.
   ///
-  /// Within a run the lane's own tail is the only word that a put writes beside its slot: one more
-  /// of any kind, also a private one, is paid for (docs/performance.md). Whatever a stranger wrote
-  /// there, only slots of the run are used.
+  /// The lane's own tail is not read here: a consumer that polls it has taken its line away, and to
+  /// get that back costs as much as the item's own way (docs/performance.md).
   [[gnu::always_inline]] Free free_slots(std::size_t stride) const noexcept {
-    const Position position = lane_.control->tail.load(std::memory_order_relaxed);
-    const std::uint64_t offset = position - run_begin_;
-    if (offset >= run_length_ || generation_word_->load(std::memory_order_relaxed) != generation_ ||
+    if (tail_ >= run_end_ || generation_word_->load(std::memory_order_relaxed) != generation_ ||
         (control_->flags.load(std::memory_order_relaxed) & kPutsRefused) != 0) {
       return {};
     }
-    return {run_ + offset * stride, run_length_ - offset, position};
+    const std::uint64_t count = run_end_ - tail_;
+    return {run_limit_ - count * stride, count, tail_};
   }
 
   /// What wait_for_room() has found, also for those whose puts go on while others' are refused.
-  Free found_slots() const noexcept { return {run_, run_length_, run_begin_}; }
+  Free found_slots() const noexcept { return {lane_.slot(tail_), run_end_ - tail_, tail_}; }
 
   /// Copies into a slot or a payload, the way that was fastest of late. For kLargeBytes and more.
   void copy_large(std::byte* to, const void* from, std::size_t bytes) noexcept;
@@ -84,6 +82,7 @@ class IQ_API ProducerCore {
     IQ_KILL_POINT(put_before_publish);
     // P1: whoever sees the tail also sees the payload.
     lane_.control->tail.store(tail, std::memory_order_release);
+    tail_ = tail;
     IQ_KILL_POINT(put_after_publish);
     // P6: no fence here; whoever is about to sleep issues it for us (membarrier).
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -94,7 +93,7 @@ class IQ_API ProducerCore {
   }
 
   /// The same for what begin_encoded() or stage() has placed.
-  void publish_placed(std::uint32_t count) noexcept { publish_until(tail_ += count); }
+  void publish_placed(std::uint32_t count) noexcept { publish_until(tail_ + count); }
 
   /// Raises the errors that a status other than ok stands for in the throwing forms.
   [[noreturn]] void raise(Status status) const;
@@ -119,11 +118,10 @@ class IQ_API ProducerCore {
 
   LaneView lane_;
   Control* control_ = nullptr;
-  Position tail_ = 0;  ///< private copy of the lane's tail; behind it while a run is used
-  /// The run: slots that were free, and lie in a row, when it began.
-  Position run_begin_ = 0;
-  std::uint64_t run_length_ = 0;
-  std::byte* run_ = nullptr;
+  Position tail_ = 0;  ///< private copy of the lane's tail
+  /// The run: slots from the tail on that are known to be free, and lie in a row. 0: none.
+  Position run_end_ = 0;
+  std::byte* run_limit_ = nullptr;  ///< behind its last slot
   Position head_ = 0;         ///< private copy of the lane's head
   std::uint32_t staged_ = 0;  ///< items of an open stage; there is no run meanwhile
   /// A page that the kernel clears in every child: tells an inherited producer from an own one.
