@@ -13,6 +13,7 @@
 #include "iq/detail/consumer_core.hpp"
 #include "ring/head_start.hpp"
 #include "ring/tend.hpp"
+#include "ring/wait.hpp"
 #include "ring/walk.hpp"
 #include "shm/attachment.hpp"
 #include "sys/process.hpp"
@@ -110,7 +111,7 @@ class ConsumerRing final : public ConsumerCore {
   bool visible_work() noexcept;
   bool nothing_to_do() noexcept;
   bool work_in_flight() noexcept;
-  bool spin_for_work() noexcept;
+  bool spin_for_work(DeadlineNs deadline) noexcept;
   bool sleep_once(DeadlineNs deadline, std::int64_t now, std::uint32_t round, bool hopeless);
 
   void refresh_lanes();
@@ -153,6 +154,7 @@ class ConsumerRing final : public ConsumerCore {
   Position blamed_ = kAll;
   std::uint32_t processors_ = processors();
   std::uint32_t vain_spins_ = 0;  ///< in a row, before a yield that brought the work
+  Patience patience_;
   bool ended_ = false;
   bool relaying_ = false;
   std::atomic<bool> dismissed_{false};  ///< read before each sleep

@@ -49,7 +49,7 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
     if (deadline == kAtOnce) return nothing_now();
     // Work that is visible and cannot be had (behind a stopped claimer) must not keep us here.
     // Who slept to the end of its time is not waiting for something that comes at once.
-    hopeless = (slept_out ? visible_work() : spin_for_work()) ? hopeless + 1 : 0;
+    hopeless = (slept_out ? visible_work() : spin_for_work(deadline)) ? hopeless + 1 : 0;
     if (hopeless % kRoundsOfHope != 0) continue;
     if (stream_ended(segment())) return end_of_stream();
     IQ_KILL_POINT(hunger_not_ended);
@@ -125,7 +125,7 @@ bool ConsumerRing::work_in_flight() noexcept {
   });
 }
 
-bool ConsumerRing::spin_for_work() noexcept {
+bool ConsumerRing::spin_for_work(DeadlineNs deadline) noexcept {
   const auto spin = [this](int looks) {
     for (int i = 0; i < looks; ++i) {
       if (visible_work()) return true;
@@ -146,8 +146,7 @@ bool ConsumerRing::spin_for_work() noexcept {
     vain_spins_ = 0;
     return true;
   }
-  yield_processor();
-  return visible_work();
+  return patience_.wait(segment(), Role::producer, deadline, [this] { return visible_work(); });
 }
 
 // True when the time passed without a wake.

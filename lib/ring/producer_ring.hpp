@@ -12,6 +12,7 @@
 #include "ring/byte_ring.hpp"
 #include "ring/large_copy.hpp"
 #include "ring/tend.hpp"
+#include "ring/wait.hpp"
 #include "shm/attachment.hpp"
 
 namespace iq::detail {
@@ -84,6 +85,7 @@ class ProducerRing final : public ProducerCore {
   Attachment attachment_;
   ByteRing ring_;
   Tender tender_;
+  Patience patience_;
   CopyChooser copy_chooser_;
   Position stuck_at_ = UINT64_MAX;
   std::int64_t stuck_since_ns_ = 0;

@@ -18,7 +18,6 @@
 namespace iq::detail {
 namespace {
 constexpr int kRoomSpins = 100;
-constexpr int kRoomYields = 2;
 }  // namespace
 
 void ProducerRing::refuse_size(std::uint64_t bytes) const {
@@ -123,11 +122,10 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
         pause_processor();
         freed = refresh_room();
       }
-      for (int i = 0; i < kRoomYields && !freed; ++i) {
-        yield_processor();
-        freed = refresh_room();
+      if (freed ||
+          patience_.wait(segment(), Role::consumer, deadline, [this] { return refresh_room(); })) {
+        continue;
       }
-      if (freed) continue;
     }
     release_own_batch();
     sleep_for_room(deadline, now, is_claimed ? kSeizeAfterNs : kMaxSleepNs);

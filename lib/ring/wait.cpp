@@ -9,6 +9,7 @@
 #include <bit>
 
 #include "iq/detail/kill_point.hpp"
+#include "shm/attachment.hpp"
 #include "sys/futex.hpp"
 
 namespace iq::detail {
@@ -83,6 +84,10 @@ void freed(Segment& segment, const LaneView& lane, Position freed) noexcept {
   if (lane.control->room_wait.load(std::memory_order_relaxed) != 0) {
     wake_producer(segment, lane, freed);
   }
+}
+
+bool need_all_processors(const Segment& segment, Role role) noexcept {
+  return count_registered(segment, role) >= processors();
 }
 
 void wake_everybody(Segment& segment) noexcept {

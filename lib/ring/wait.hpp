@@ -3,11 +3,13 @@
 // Wakers pay one load; sleepers pay the fence (docs/protocol.md, "Why no wake is lost").
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/clock.hpp"
 #include "iq/detail/lane_view.hpp"
 #include "shm/segment.hpp"
+#include "sys/process.hpp"
 
 namespace iq::detail {
 
@@ -29,6 +31,42 @@ void wake_everybody(Segment& segment) noexcept;
 
 /// Raises a lane's attention, then the queue's: an orphan is visible there. T24.
 void raise_attention(Segment& segment, const LaneView& lane) noexcept;
+
+/// Whether those of `role` could use all processors.
+bool need_all_processors(const Segment& segment, Role role) noexcept;
+
+/// The last look before a sleep, or more of them: to fall asleep and to be woken takes tens of
+/// microseconds, of which whoever wakes pays a part. Not where those who are waited for need this
+/// processor, nor where the last waits took longer than that.
+class Patience {
+ public:
+  /// Yields the processor and looks, once or for a while. True as soon as `look()` is.
+  template <class Look>
+  bool wait(const Segment& segment, Role for_whom, DeadlineNs deadline, Look look) noexcept {
+    yield_processor();
+    if (look()) return true;
+    if ((vain_ >= kVainWaits && vain_ % kTryAgain != 0) || need_all_processors(segment, for_whom)) {
+      ++vain_;
+      return false;
+    }
+    const DeadlineNs until = std::min(now_ns() + kPatienceNs, deadline);
+    do {
+      yield_processor();
+      if (!look()) continue;
+      vain_ = 0;
+      return true;
+    } while (now_ns() < until);
+    ++vain_;
+    return false;
+  }
+
+ private:
+  static constexpr std::int64_t kPatienceNs = 50'000;
+  static constexpr std::uint32_t kVainWaits = 8;  ///< in a row: then one in so many only
+  static constexpr std::uint32_t kTryAgain = 64;
+
+  std::uint32_t vain_ = 0;
+};
 
 /// A consumer about to sleep: announced by the constructor (with the heavy fence), withdrawn by the
 /// destructor. Between the two the caller looks again, then sleeps.

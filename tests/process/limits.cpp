@@ -1,8 +1,10 @@
 // What the system allows a process: an error that says so, and nothing left behind.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -213,7 +215,8 @@ TEST_CASE("Limits: a queue's memory is left out of core dumps, named and anonymo
   auto producer = anonymous.get_producer();
   struct stat status {};
   REQUIRE(::stat(("/dev/shm/iq." + name).c_str(), &status) == 0);
-  const std::string inode = " " + std::to_string(status.st_ino) + " ";
+  const std::string file =
+      fmt::format(" {:02x}:{:02x} {} ", major(status.st_dev), minor(status.st_dev), status.st_ino);
   unsigned mappings = 0;
   unsigned dumped = 0;
   std::ifstream maps("/proc/self/smaps");
@@ -221,7 +224,7 @@ TEST_CASE("Limits: a queue's memory is left out of core dumps, named and anonymo
   for (std::string line; std::getline(maps, line);) {
     // A line with addresses begins a mapping; those without access (the locks') have no content.
     if (line.find("-") < 17 && line.find(" r") != line.npos) {
-      ours = line.find(inode) != line.npos || line.find("memfd:iq") != line.npos;
+      ours = line.find(file) != line.npos || line.find("memfd:iq") != line.npos;
     } else if (line.find("-") < 17) {
       ours = false;
     }
