@@ -44,7 +44,10 @@ Status ConsumerRing::acquire(std::uint32_t want, DeadlineNs deadline) {
         head_start_.looked(finished, status == Status::ok ? available_ : 0)) {
       head_start_.tell(now_ns());
     }
-    if (status == Status::ok) return start_batch();
+    if (status == Status::ok) {
+      if (round != 0) patience_.rewarded();
+      return start_batch();
+    }
     if (status == Status::stopped) return stopped();
     if (deadline == kAtOnce) return nothing_now();
     // Work that is visible and cannot be had (behind a stopped claimer) must not keep us here.
@@ -82,10 +85,10 @@ Status ConsumerRing::nothing_now() {
     return pass_wake_on(Status::empty);
   }
   const std::int64_t now = now_ns();
-  if (now - looked_ns_ < kAskAgainNs) {
-    asks_to_skip_ = kAsksPerClock - 1;
-    return pass_wake_on(Status::empty);
-  }
+  close_asks_ = now - asked_ns_ < kAskAgainNs ? close_asks_ + 1 : 0;
+  asked_ns_ = now;
+  if (close_asks_ >= kAsksPerClock) asks_to_skip_ = kAsksPerClock - 1;
+  if (now - looked_ns_ < kAskAgainNs) return pass_wake_on(Status::empty);
   looked_ns_ = now;
   fail_caught();
   tender_.tend(segment(), attachment_.index(), now);

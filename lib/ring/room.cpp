@@ -99,12 +99,15 @@ Status ProducerRing::outcome() noexcept {
 
 Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_need,
                                      std::uint64_t& at) {
-  for (bool first = true;; first = false) {
+  for (int round = 0;; ++round) {
     // A producer that was stopped has no room, whatever the lane says.
     Status status = refusal();
     if (status != Status::ok) return status;
     refresh_room();
-    if (room_for(ring_need, at)) return Status::ok;
+    if (room_for(ring_need, at)) {
+      if (round == 1) patience_.rewarded();
+      return Status::ok;
+    }
     if (staged_ != 0 && head_ == tail_) refuse_stage();
     status = outcome();
     if (status != Status::ok) return status;
@@ -116,16 +119,16 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
       if (room_for(ring_need, at)) return Status::ok;
       return deadline == kAtOnce ? Status::full : Status::timeout;
     }
-    if (first) {
+    if (round == 0) {
       bool freed = false;
       for (int i = 0; i < kRoomSpins && !freed; ++i) {
         pause_processor();
         freed = refresh_room();
       }
-      if (freed ||
-          patience_.wait(segment(), Role::consumer, deadline, [this] { return refresh_room(); })) {
-        continue;
+      if (!freed) {
+        patience_.wait(segment(), Role::consumer, deadline, [this] { return refresh_room(); });
       }
+      continue;  // the time may be up
     }
     release_own_batch();
     sleep_for_room(deadline, now, is_claimed ? kSeizeAfterNs : kMaxSleepNs);

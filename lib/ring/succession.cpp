@@ -110,6 +110,7 @@ void ConsumerRing::resume() {
   holds_.store(1, std::memory_order_relaxed);
   last_batch_ = 0;
   hungry_since_ns_ = 0;
+  close_asks_ = asks_to_skip_ = 0;
   suspects_.clear();
   rebind();
   wake_everybody(segment());

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "iq/detail/lane_view.hpp"
@@ -40,9 +41,11 @@ bool need_all_processors(const Segment& segment, Role role) noexcept;
 /// processor, nor where the last waits took longer than that.
 class Patience {
  public:
-  /// Yields the processor and looks, once or for a while. True as soon as `look()` is.
+  /// Yields the processor and looks, once or for a while. True as soon as `look()` is. Whoever then
+  /// gets what it waited for says so: rewarded().
   template <class Look>
   bool wait(const Segment& segment, Role for_whom, DeadlineNs deadline, Look look) noexcept {
+    if (std::exchange(is_hopeful_, false)) ++vain_;
     yield_processor();
     if (look()) return true;
     if ((vain_ >= kVainWaits && vain_ % kTryAgain != 0) || need_all_processors(segment, for_whom)) {
@@ -52,12 +55,13 @@ class Patience {
     const DeadlineNs until = std::min(now_ns() + kPatienceNs, deadline);
     do {
       yield_processor();
-      if (!look()) continue;
-      vain_ = 0;
-      return true;
+      if (look()) return is_hopeful_ = true;
     } while (now_ns() < until);
     ++vain_;
     return false;
+  }
+  void rewarded() noexcept {
+    if (std::exchange(is_hopeful_, false)) vain_ = 0;
   }
 
  private:
@@ -66,6 +70,7 @@ class Patience {
   static constexpr std::uint32_t kTryAgain = 64;
 
   std::uint32_t vain_ = 0;
+  bool is_hopeful_ = false;  ///< there was something to be had, in the last wait
 };
 
 /// A consumer about to sleep: announced by the constructor (with the heavy fence), withdrawn by the

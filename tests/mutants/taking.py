@@ -33,9 +33,9 @@ MUTANTS = [
         'delivered'),
     Mutant(
         'run-unbounded', 'T1', 'a put goes on past the slots that are free',
-        'include/iq/detail/producer_core.hpp',
-        'if (tail_ >= run_end_ || generation_word_->load',
-        'if (run_end_ == 0 || generation_word_->load',
+        'lib/ring/room.cpp',
+        'const std::uint64_t count = std::min(static_cast<std::uint64_t>(room), to_end);',
+        'const std::uint64_t count = to_end;',
         'ring/runs', 'run: it ends with the ring, and where the oldest unfinished item begins'),
     Mutant(
         'run-in-relays', 'T1, T36', 'a put finds free slots between a relay\'s outputs',
