@@ -145,8 +145,8 @@ class ConsumerRing final : public ConsumerCore {
   std::int64_t hungry_since_ns_ = 0;   ///< 0: not hungry
   std::int64_t looked_ns_ = 0;         ///< when it last looked behind others without sleeping
   std::int64_t asked_ns_ = 0;          ///< when it last looked at the clock in vain
-  std::uint32_t close_asks_ = 0;       ///< in a row, each or sixteen of them soon after that
-  std::uint32_t asks_to_skip_ = 0;     ///< that need not look at the clock
+  std::uint32_t close_asks_ = 0;       ///< of those looks, in a row: less than 20 us apart
+  std::uint32_t asks_to_skip_ = 0;     ///< asks that need not look at the clock
   std::vector<Suspect> suspects_;  ///< per owner, which has one batch at a time
   std::uint32_t want_ = 1;
   EndpointLine nobodys_line_{};
