@@ -85,9 +85,10 @@ class Producer {
   ///
   /// Errors: Closed after close(), or when join() was interrupted; Stopped; NoConsumers; TooLarge
   ///         with both sizes; WouldDeadlock when the queue is full of what this thread has in hand,
-  ///         while a loan of this producer is open, and inside a relay that has it; CannotProbe
-  ///         while it waits; WrongProcess. Of an encoded item also what its Codec throws, and
-  ///         BadArgument when it is not written twice alike. On error nothing was appended.
+  ///         or nobody but this process, which has one thread, could take an item; while a loan of
+  ///         this producer is open, and inside a relay that has it; CannotProbe while it waits;
+  ///         WrongProcess. Of an encoded item also what its Codec throws, and BadArgument when it
+  ///         is not written twice alike. On error nothing was appended.
   /// Cost:   O(bytes of the item); no system call unless the queue is full or a consumer sleeps.
   ///         From 2 KiB on the bytes of iq::Bytes and of items that are stored in place go past the
   ///         caches where that is faster (decision 0016).

@@ -57,9 +57,17 @@ bool stream_ended(Segment& segment, std::uint32_t but_for) noexcept {
   return is_closed(segment) && drained(segment, but_for);
 }
 
-bool only_we_can_close(const Segment& segment) noexcept {
-  return segment.anonymous() && segment.has_own_handle() &&
+bool only_we_hold(const Segment& segment) noexcept {
+  return segment.anonymous() && segment.has_uncopied_handle() &&
          count_registered(segment, Role::handle) == 1;
+}
+
+bool only_we_could_read(const Segment& segment) noexcept {
+  // The queue first, its consumers second: who gets one and leaves was seen with one of the two.
+  return only_we_hold(segment) &&
+         !any_registered(segment, Role::consumer, [](const Segment& of, std::uint32_t endpoint) {
+           return of.local_consumer(endpoint).consumer.load(std::memory_order_relaxed) == nullptr;
+         });
 }
 
 bool drained(Segment& segment, std::uint32_t but_for) noexcept {

@@ -82,7 +82,7 @@ void ConsumerRing::require_others() const {
   }
   // Closed: the last producer has left since we looked, and the next look finds the end.
   if (is_closed(segment())) return;
-  if (only_we_can_close(segment()) && drained(segment(), tag())) {
+  if (only_we_hold(segment()) && drained(segment(), tag())) {
     throw WouldDeadlock(
         fmt::format("get from {}: it is empty, no producer is open, only this process could add "
                     "one or close() it, and it has one thread. close() the queue before its "

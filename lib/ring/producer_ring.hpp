@@ -70,6 +70,10 @@ class ProducerRing final : public ProducerCore {
 
   [[noreturn]] void refuse_size(std::uint64_t bytes) const;
   [[noreturn]] void refuse_stage() const;
+  [[noreturn]] void refuse_own_item() const;
+  [[noreturn]] void refuse_without_readers() const;
+  bool slots_full() const noexcept;
+  std::string full_of() const;
   bool refresh_room() noexcept;
   void begin_run() noexcept;
   void end_run() noexcept { run_end_ = 0; }

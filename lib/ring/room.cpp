@@ -2,13 +2,10 @@
 //
 // Slots are freed in order, so a producer that is stuck is stuck at one position: the head. It
 // publishes that position, and the consumer that finishes exactly there wakes it.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "iq/detail/kill_point.hpp"
-#include "iq/error.hpp"
 #include "ring/consumer_ring.hpp"
 #include "ring/producer_ring.hpp"
 #include "ring/wait.hpp"
@@ -19,28 +16,6 @@ namespace iq::detail {
 namespace {
 constexpr int kRoomSpins = 100;
 }  // namespace
-
-void ProducerRing::refuse_size(std::uint64_t bytes) const {
-  throw TooLarge(fmt::format(
-      "put on {}: the item has {} bytes encoded, the limit is {}. Create the queue with "
-      "Options{{.bytes_per_producer = {}}} or more; nothing was appended",
-      segment().description(), bytes, max_bytes(), bytes));
-}
-
-void ProducerCore::require_usable() const {
-  const auto& ring = static_cast<const ProducerRing&>(*this);
-  if (closed_) {
-    throw Closed(
-        "put on a closed producer: nothing was appended. Get another producer before the "
-        "queue is closed");
-  }
-  if (!ring.attachment().in_this_process()) {
-    throw WrongProcess(
-        fmt::format("this producer of {} was inherited through fork(): it belongs to the parent. "
-                    "Hand endpoints to children with WorkerGroup::fork, or adopt() them",
-                    ring.segment().description()));
-  }
-}
 
 // T16. True when anything was freed.
 bool ProducerRing::refresh_room() noexcept {
@@ -131,6 +106,12 @@ Status ProducerRing::wait_until_free(DeadlineNs deadline, std::uint64_t ring_nee
       continue;  // the time may be up
     }
     release_own_batch();
+    IQ_KILL_POINT(room_none);
+    if (deadline == kForever && has_one_thread() && only_we_could_read(segment())) {
+      // Who has left since we looked may have made room, or have been the last of a closed queue.
+      if (refresh_room() || outcome() != Status::ok) continue;
+      refuse_without_readers();
+    }
     sleep_for_room(deadline, now, is_claimed ? kSeizeAfterNs : kMaxSleepNs);
   }
 }
@@ -178,14 +159,7 @@ void ProducerRing::release_own_batch() {
     consumer->give_back_unstarted();
     if (!consumer->in_hand()) return;
   }
-  const bool slots_full = tail_ + staged_ - head_ >= lane_.capacity;
-  throw WouldDeadlock(fmt::format(
-      "put on {}: its lane is full ({}), and the oldest item is in this thread's own hands, to be "
-      "acknowledged only after this put. Give the queue more {}, or ack() before put()",
-      segment().description(),
-      slots_full ? fmt::format("{} items", lane_.capacity)
-                 : fmt::format("{} bytes of payloads", lane_.ring_bytes),
-      slots_full ? "capacity" : "bytes_per_producer"));
+  refuse_own_item();
 }
 
 void ProducerRing::sleep_for_room(DeadlineNs deadline, std::int64_t now, std::int64_t longest) {
@@ -260,34 +234,6 @@ Status ProducerRing::place(Position position, std::uint64_t bytes, DeadlineNs de
     to = lane_.ring + (at & (lane_.ring_bytes - 1));
   }
   return Status::ok;
-}
-
-void ProducerCore::raise(Status status) const {
-  const auto& ring = static_cast<const ProducerRing&>(*this);
-  const std::string name = ring.segment().description();
-  switch (status) {
-    case Status::no_consumers:
-      throw NoConsumers(
-          fmt::format("put on {}: it is closed and all of its consumers have left, so "
-                      "nobody would read the item. Nothing was appended",
-                      name));
-    case Status::stopped: {
-      const Control& control = *control_;
-      if (control.stop_text_state.load(std::memory_order_acquire) == 2) {
-        throw Stopped(
-            fmt::format("put on {}: it was stopped: {}", name,
-                        std::string_view(control.stop_text,
-                                         ::strnlen(control.stop_text, sizeof control.stop_text))));
-      }
-      throw Stopped(fmt::format("put on {}: it was stopped. Nothing was appended", name));
-    }
-    case Status::closed:
-      throw Closed(
-          fmt::format("put on {}: a signal asked its program to end, so what is queued is "
-                      "finished and nothing new is taken. Nothing was appended; return",
-                      name));
-    default: throw Closed(fmt::format("put on {}: {}", name, to_string(status)));
-  }
 }
 
 }  // namespace iq::detail

@@ -61,8 +61,11 @@ bool is_closed(Segment& segment) noexcept;
 bool stream_ended(Segment& segment, std::uint32_t but_for = 0) noexcept;
 /// The same without the question whether it is closed.
 bool drained(Segment& segment, std::uint32_t but_for) noexcept;
-/// An anonymous queue whose only handle is in this process.
-bool only_we_can_close(const Segment& segment) noexcept;
+/// An anonymous queue whose only handle is in this process, without a copy in a child that might
+/// adopt it: nobody else closes it, or gets an endpoint but by dup().
+bool only_we_hold(const Segment& segment) noexcept;
+/// The same, and no consumer is in another process.
+bool only_we_could_read(const Segment& segment) noexcept;
 /// Closed, a consumer existed, and none is left.
 bool consumers_gone(Segment& segment) noexcept;
 /// Removes the name of a queue that is finished and has nobody attached (A1).

@@ -210,13 +210,18 @@ void Attachment::surrender() noexcept {
 }
 
 bool any_registered(const Segment& segment, Role role) noexcept {
+  return any_registered(segment, role, [](const Segment&, std::uint32_t) { return true; });
+}
+
+bool any_registered(const Segment& segment, Role role,
+                    bool (*counts)(const Segment&, std::uint32_t)) noexcept {
   Shared<std::uint64_t>* epoch = epoch_of(segment.control(), role);
   for (;;) {
     const std::uint64_t before = epoch ? epoch->load(std::memory_order_seq_cst) : 0;
     const std::uint32_t used = segment.control().endpoints_used.load(std::memory_order_seq_cst);
     for (std::uint32_t i = 0; i < std::min(used, kMaxEndpoints); ++i) {
       const Life life = Life::unpack(segment.life(i).load(std::memory_order_seq_cst));  // P8
-      if (life.live && life.role == role) return true;
+      if (life.live && life.role == role && counts(segment, i)) return true;
       IQ_KILL_POINT(scan_life);
     }
     if (!epoch || epoch->load(std::memory_order_seq_cst) == before) return false;

@@ -80,6 +80,9 @@ class Attachment {
 /// Whether any endpoint of the role is registered, alive or not yet repaired; exact also while
 /// others register (P8).
 bool any_registered(const Segment& segment, Role role) noexcept;
+/// The same of those endpoints that count.
+bool any_registered(const Segment& segment, Role role,
+                    bool (*counts)(const Segment& segment, std::uint32_t endpoint)) noexcept;
 
 /// How many endpoints of the role, or of all roles, are registered now.
 std::uint32_t count_registered(const Segment& segment, Role role = Role::none) noexcept;

@@ -118,7 +118,7 @@ class Segment {
     std::atomic<std::uint64_t> thread_tag{0};
     std::atomic<void*> consumer{nullptr};
   };
-  LocalConsumer& local_consumer(std::uint32_t endpoint) noexcept {
+  LocalConsumer& local_consumer(std::uint32_t endpoint) const noexcept {
     return local_consumers_[endpoint];
   }
 
@@ -127,9 +127,12 @@ class Segment {
     if (handles_generation_ != process_generation()) own_handles_ = 0;
     handles_generation_ = process_generation();
     own_handles_ += by;
+    if (by > 0) forks_before_handle_ = forks_by_others();
   }
-  bool has_own_handle() const noexcept {
-    return handles_generation_ == process_generation() && own_handles_ > 0;
+  /// Whether there is one, and no child has a copy of it that it could adopt.
+  bool has_uncopied_handle() const noexcept {
+    return handles_generation_ == process_generation() && own_handles_ > 0 &&
+           forks_before_handle_ == forks_by_others();
   }
 
   /// Lanes and endpoints in use, each read once and kept within bounds.
@@ -162,6 +165,7 @@ class Segment {
   std::unique_ptr<LocalConsumer[]> local_consumers_;
   std::atomic<std::uint64_t> handles_generation_{0};
   std::atomic<int> own_handles_{0};
+  std::atomic<std::uint64_t> forks_before_handle_{0};
 };
 
 }  // namespace iq::detail

@@ -27,6 +27,9 @@ constinit Word no_page_yet{0};    // always 0: sends the first caller to the slo
 constinit Word unwiped_word{0};   // used where there is no page that is wiped
 constinit std::atomic<std::uint32_t> generations_made{0};
 
+constinit std::atomic<std::uint64_t> forks{0};
+constinit thread_local bool forks_own = false;
+
 constinit std::mutex guard_mutex;
 sigset_t forking_thread_signals;  // guarded by guard_mutex
 static_assert(sizeof(sigset_t) <= 16 * sizeof(unsigned long));
@@ -52,6 +55,7 @@ Word* installed_word() noexcept {
 }
 
 void before_fork() {
+  if (!forks_own) forks.fetch_add(1, std::memory_order_relaxed);
   sigset_t all;
   sigset_t saved;
   sigfillset(&all);
@@ -87,6 +91,15 @@ std::uint64_t new_process_generation() noexcept {
   std::uint64_t seen = 0;
   return word->compare_exchange_strong(seen, fresh) ? fresh : seen;
 }
+
+pid_t fork_own() noexcept {
+  forks_own = true;
+  const pid_t pid = ::fork();
+  forks_own = false;
+  return pid;
+}
+
+std::uint64_t forks_by_others() noexcept { return forks.load(std::memory_order_relaxed); }
 
 ForkGuard::ForkGuard() noexcept {
   sigset_t all;

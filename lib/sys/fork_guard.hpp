@@ -1,6 +1,8 @@
 // What a library must know about fork(): which process image is this, and may one fork now?
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 
@@ -22,6 +24,14 @@ inline std::uint64_t process_generation() noexcept {
       generation_word.load(std::memory_order_acquire)->load(std::memory_order_relaxed);
   return seen != 0 ? seen : new_process_generation();
 }
+
+/// As ::fork(), for children that the library runs: they adopt nothing but what they are given.
+/// Threads: any.
+pid_t fork_own() noexcept;
+
+/// How often this process was forked otherwise: each time a child got copies of all its objects.
+/// By raw clone() is not counted. Threads: any.
+std::uint64_t forks_by_others() noexcept;
 
 /// The process-wide mutex of everything that opens and pins locks. pthread_atfork takes it too, so
 /// no fork() can copy a half-pinned lock into a child; the child gets it unlocked. All signals

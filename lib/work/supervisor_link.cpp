@@ -16,6 +16,7 @@
 #include <cerrno>
 
 #include "base/events.hpp"
+#include "sys/fork_guard.hpp"
 #include "sys/signal_watch.hpp"
 #include "sys/system_error.hpp"
 #include "work/supervisor.hpp"
@@ -149,7 +150,7 @@ bool SupervisorLink::fork_supervisor(WorkerJob& job, const WorkerPlan& plan) {
 
   const BlockedSignals blocked;
   start.signals.mask = blocked.before();
-  const pid_t pid = ::fork();
+  const pid_t pid = fork_own();
   if (pid < 0) return false;
   if (pid == 0) {
     near.reset();

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <utility>
 
+#include "sys/fork_guard.hpp"
 #include "sys/system_error.hpp"
 #include "work/supervisor_process.hpp"
 
@@ -56,7 +57,7 @@ void Supervisor::start_all() {
 pid_t Supervisor::start_one(int number, Worker& worker) {
   if (holds()) start_.job->await_heir(number);
   const pid_t self = ::getpid();
-  const pid_t pid = ::fork();
+  const pid_t pid = fork_own();
   if (pid != 0) return pid;
   // Only what is the supervisor's is closed; this copy of the object is never destroyed.
   start_.control.reset();

@@ -217,6 +217,43 @@ TEST_CASE("Order: the last producer leaves a closed queue between two looks of a
   CHECK(lonely.wait().ok());
 }
 
+TEST_CASE("Order: the last consumer makes room and leaves between two looks of a lonely producer") {
+  for (const bool closed : {false, true}) {
+    CAPTURE(closed);
+    iqtest::Flag leave;
+    iqtest::Flag left;
+    iqtest::Child lonely = iqtest::spawn([&] {
+      iq::IterableQueue<Number> queue({.capacity = 1});
+      iq::WorkerGroup crew;
+      crew.fork(
+          1,
+          [&](iq::Consumer<Number> consumer) {
+            leave.wait();
+            if (!closed) consumer.get();
+            consumer.close();
+            left.set();
+          },
+          queue);
+      auto producer = queue.get_producer();
+      producer.put(0);
+      if (closed) queue.close();
+      iqtest::kill_at("room_none", 1, KillAction::stop);
+      try {
+        producer.put(1);
+        iqtest::require(!closed, "there was room");
+      } catch (const iq::NoConsumers&) {
+        iqtest::require(closed, "the last consumer of a closed queue had left");
+      }
+      crew.join();
+    });
+    REQUIRE(iqtest::stopped(lonely.pid()));
+    leave.set();
+    left.wait();
+    lonely.cont();
+    CHECK(lonely.wait().ok());
+  }
+}
+
 TEST_CASE("Order: the end looks for producers first, so what the last one put is not missed") {
   Party party(8);
   iqtest::Child last = iqtest::spawn([&] {

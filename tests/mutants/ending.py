@@ -9,6 +9,27 @@ MUTANTS = [
         '  if (is_closed(segment())) return;\n', '',
         'faults/orders', 'Order: the last producer leaves a closed queue between two looks of a '
         'lonely consumer'),
+    Mutant(
+        'room-not-seen', 'room_none',
+        'a lonely producer does not look again at the room that the last consumer made as it left',
+        'lib/ring/room.cpp',
+        '      if (refresh_room() || outcome() != Status::ok) continue;\n', '',
+        'faults/orders', 'Order: the last consumer makes room and leaves between two looks of a '
+        'lonely producer'),
+    Mutant(
+        'readers-elsewhere', 'note 22', 'consumers of other processes do not count',
+        'lib/ring/end_of_stream.cpp',
+        'return of.local_consumer(endpoint).consumer.load(std::memory_order_relaxed) == nullptr;',
+        'return of.local_consumer(endpoint).consumer.load() == nullptr && false;',
+        'queue/would_deadlock', 'put: a consumer that will be elsewhere is waited for'),
+    Mutant(
+        'copies-not-counted', 'note 22',
+        'a queue object of which a child has a copy passes for the only one',
+        'lib/shm/segment.hpp',
+        '           forks_before_handle_ == forks_by_others();\n',
+        '           forks_before_handle_ <= forks_by_others();\n',
+        'process/adopt', 'adopt: a loop and a put wait for a child that has not yet adopted the '
+        'queue'),
     # ---- sleep and wake ----
     Mutant(
         'no-second-look', 'W1', 'a consumer sleeps without a look behind its announcement',

@@ -16,6 +16,31 @@ using Queue = iq::IterableQueue<int>;
 using Texts = iq::IterableQueue<std::string>;
 }  // namespace
 
+// The first case of the file: none has started a thread so far.
+TEST_CASE("adopt: a loop and a put wait for a child that has not yet adopted the queue") {
+  Queue queue({.capacity = 2});
+  const auto parent = ::getpid();
+  auto child = iqtest::spawn([&] {
+    iqtest::require(iqtest::asleep(parent), "the parent waits");
+    queue.adopt();
+    queue.get_producer().put(1);
+  });
+  auto in = queue.get_consumer();
+  CHECK(in.get() == 1);
+  in.close();
+  CHECK(child.wait().ok());
+
+  auto out = queue.get_producer();
+  child = iqtest::spawn([&] {
+    iqtest::require(iqtest::asleep(parent), "the parent waits");
+    queue.adopt();
+    auto mine = queue.get_consumer();
+    for (int n = 0; n < 3; ++n) iqtest::require(mine.get() == n, "in order");
+  });
+  for (int n = 0; n < 3; ++n) out.put(n);
+  CHECK(child.wait().ok());
+}
+
 TEST_CASE("adopt: a producer goes on in the child, behind what the parent put; here it is closed") {
   Texts queue({.capacity = 16, .bytes_per_producer = 4096});
   auto in = queue.get_consumer();

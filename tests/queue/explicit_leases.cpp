@@ -59,34 +59,6 @@ TEST_CASE("lease: a get that could only wait for its own leases says so, where n
   producer.put(2);
 }
 
-TEST_CASE("forgotten close: a loop of the only process that could close the queue says so") {
-  Queue queue;
-  auto consumer = queue.get_consumer();
-  {
-    auto producer = queue.get_producer();
-    producer.put(1);
-    CHECK(consumer.get() == 1);
-    CHECK(consumer.get_for(1ms).status() == Status::timeout);
-  }
-  try {
-    (void)consumer.get();
-    FAIL("it did not throw");
-  } catch (const iq::WouldDeadlock& error) {
-    CHECK(std::string(error.what()).find("close()") != std::string::npos);
-  }
-  // A child may not close it, and its parent may: so it waits.
-  iqtest::Gate waits;
-  iqtest::Child child = iqtest::spawn([&] {
-    iq::detail::EndpointAccess::adopt(consumer);
-    waits.post();
-    return consumer.get().has_value() ? 1 : 0;
-  });
-  waits.wait();
-  iq::detail::EndpointAccess::surrender(consumer);
-  queue.close();
-  CHECK(child.wait().ok());
-}
-
 TEST_CASE("lease: several are held, and end in any order; the others go on meanwhile") {
   Queue queue = filled(6);
   auto consumer = queue.get_consumer();

@@ -70,6 +70,10 @@ bool stopped(pid_t pid, double seconds) {
   return wait_until([pid] { return read_process(pid).state == 'T'; }, seconds);
 }
 
+bool asleep(pid_t pid, double seconds) {
+  return wait_until([pid] { return read_process(pid).state == 'S'; }, seconds);
+}
+
 bool has_ended(pid_t pid) noexcept {
   const char process_state = read_process(pid).state;
   return process_state == '\0' || process_state == 'Z' || process_state == 'X';

@@ -39,6 +39,9 @@ bool wait_until(const std::function<bool()>& predicate, double seconds = kPatien
 /// Waits until the process is stopped, as by SIGSTOP.
 bool stopped(pid_t pid, double seconds = kPatienceS);
 
+/// Waits until the process's first thread sleeps, for whatever reason.
+bool asleep(pid_t pid, double seconds = kPatienceS);
+
 /// Waits until the process has ended (a zombie has ended).
 bool gone(pid_t pid, double seconds = kPatienceS);
 

@@ -9,11 +9,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "iq/iq.hpp"
@@ -301,8 +301,7 @@ TEST_CASE("background: a forked child that leaves the scope leaves its parent's 
       const int pid = ::fork();
       if (pid == 0) {
         try {
-          using Running = std::remove_const_t<decltype(running)>;
-          running.~Running();
+          std::destroy_at(&running);
           p.reset();
         } catch (...) {
           ::_exit(1);

@@ -55,6 +55,7 @@ TESTED_ELSEWHERE = {
     'lib/ring/nudge.cpp': 'tests/process/stop.cpp: stop() in the middle of a batch',
     'lib/ring/parking.cpp': 'tests/faults/poison.cpp, tests/queue/leases.cpp',
     'lib/ring/producer_ring.cpp': 'tests/queue/endpoints.cpp: lanes and their owners',
+    'lib/ring/put_errors.cpp': 'tests/queue/would_deadlock.cpp, tests/queue/errors.cpp',
     'lib/ring/repair.cpp': 'tests/faults/deaths.cpp, tests/faults/kill_points.cpp',
     'lib/ring/room.cpp': 'tests/queue/get_put.cpp, tests/faults/lost_wakes.cpp',
     'lib/ring/stage.cpp': 'tests/queue/loans.cpp: loans are stages of one item',
