@@ -46,6 +46,7 @@ struct LaneInfo {
   std::uint64_t in_hand = 0;           ///< handed to user code and not yet acknowledged
   std::optional<std::uint32_t> owner;  ///< the number of its producer
   bool sound = true;                   ///< false: its words contradict each other
+  std::uint64_t capacity = 0;          ///< items that it holds, acknowledged ones not counted
 };
 
 /// An item that was handed out max_deliveries times and never acknowledged.

@@ -21,10 +21,13 @@ enum class OnProducerDeath : std::uint8_t {
 /// unless `require_options` is set. All members have defaults: `{.capacity = 64}` is enough.
 struct Options {
   /// Items that one producer may have put and nobody acknowledged yet. 0: 4 MiB of them, which is
-  /// fastest (4 to 262,144 items); of encoded types one per 128 bytes_per_producer (1,024 to
-  /// 32,768), in slots of 64 bytes. Each producer takes that memory; with many, or little of it,
-  /// far less will do for work of microseconds per item and more. A /dev/shm below 128 MiB gives a
-  /// queue that has a name a thirty-second of its size instead of 4 MiB.
+  /// fastest (4 to 262,144 items). With more than four producers at a time each further one has
+  /// less, down to 64 items: the fifth to eighth a quarter, the next eight an eighth, the next
+  /// sixteen a sixteenth and so on (decision 0023). Of encoded types one item per 128
+  /// bytes_per_producer (1,024 to 32,768), in slots of 64 bytes, for each.
+  /// Each producer takes that memory; with little of it, far less will do for work of microseconds
+  /// per item and more. A /dev/shm below 128 MiB gives a queue that has a name a thirty-second of
+  /// its size instead of 4 MiB.
   std::uint64_t capacity = 0;
   /// Bytes for payloads that do not fit into a slot, per producer; also the largest item of an
   /// encoded type. Rounded up to a power of two. 0: 4 MiB, or less as above. Unused where T is

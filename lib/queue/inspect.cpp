@@ -120,6 +120,7 @@ void note_lanes(const Segment& segment, Inspection& seen) {
     const LaneFigures figures = count_lane(
         segment, lane, [&](const Holding& holding) { note_holding(holding, endpoints); });
     LaneInfo info{i, figures.put, figures.queued, figures.in_hand, std::nullopt, figures.sound};
+    info.capacity = lane.capacity;
     const std::uint64_t owner = lane.control->owner.load(std::memory_order_relaxed) >> 32;
     const auto found = endpoints.find(static_cast<std::uint32_t>(owner) - 1);
     if (owner != 0 && found != endpoints.end() && found->second->role == EndpointRole::producer) {

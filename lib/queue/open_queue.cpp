@@ -81,6 +81,7 @@ SegmentHeader header_for(const ItemType& type, const Options& options,
     header.capacity = default_encoded_capacity(header.ring_bytes);
   }
   if (options.capacity != 0) header.capacity = options.capacity;
+  header.lanes_shrink = type.in_place && options.capacity == 0;
   header.in_place = type.in_place;
   header.max_deliveries = options.max_deliveries;
   header.delivery = static_cast<std::uint32_t>(options.delivery);
@@ -128,6 +129,7 @@ void require_options(const std::string& name, const SegmentHeader& theirs,
                     name, what, has, wanted));
   };
   compare("capacity", theirs.capacity, ours.capacity);
+  compare("use of the default capacity", theirs.lanes_shrink, ours.lanes_shrink);
   compare("bytes_per_producer", theirs.ring_bytes, ours.ring_bytes);
   compare("max_deliveries", theirs.max_deliveries, ours.max_deliveries);
   compare("delivery", theirs.delivery, ours.delivery);

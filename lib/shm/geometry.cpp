@@ -6,12 +6,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "iq/error.hpp"
 
 namespace iq::detail {
 namespace {
+
+constexpr std::uint64_t kLeastShrunkItems = 64;  // that lanes shrink to
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -36,9 +39,22 @@ LaneGeometry lay_out_lane(std::uint64_t capacity, std::uint64_t slot_bytes,
   return lane;
 }
 
+// A quarter, an eighth and so on: from the second size on all lanes of a size take as much memory
+// as one whole lane.
+std::uint64_t capacity_of(std::uint32_t size, std::uint64_t capacity, Lanes lanes) {
+  if (size == 0 || lanes == Lanes::alike) return capacity;
+  return std::max(capacity >> (size + 1), std::min(capacity, kLeastShrunkItems));
+}
+
 }  // namespace
 
-Geometry lay_out(std::uint64_t capacity, std::uint64_t slot_bytes, std::uint64_t ring_bytes) {
+Geometry lay_out(const SegmentHeader& header) {
+  return lay_out(header.capacity, header.slot_bytes, header.ring_bytes,
+                 header.lanes_shrink != 0 ? Lanes::shrinking : Lanes::alike);
+}
+
+Geometry lay_out(std::uint64_t capacity, std::uint64_t slot_bytes, std::uint64_t ring_bytes,
+                 Lanes lanes) {
   require_range("the capacity (items per producer)", capacity, 1, kMaxCapacity);
   require_range("the size of a slot in bytes", slot_bytes, 1, kMaxSlotBytes);
   require_range("the size of a byte ring", ring_bytes, 0, kMaxRingBytes);
@@ -48,6 +64,9 @@ Geometry lay_out(std::uint64_t capacity, std::uint64_t slot_bytes, std::uint64_t
   }
   Geometry g;
   g.lane = lay_out_lane(capacity, slot_bytes, ring_bytes);
+  for (std::uint32_t size = 0; size < kLaneSizes; ++size) {
+    g.lanes[size] = lay_out_lane(capacity_of(size, capacity, lanes), slot_bytes, ring_bytes);
+  }
   g.parking = lay_out_lane(kParkedItems, 64, kParkedBytes);
   g.control_offset = kPageBytes;
   g.life_offset = g.control_offset + kPageBytes;

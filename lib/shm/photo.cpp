@@ -48,7 +48,7 @@ struct Segment::Copying {
 Segment::Segment(Fd file, std::string name, const SegmentHeader& header, Mapping copy)
     : name_(std::move(name)),
       header_(header),
-      geometry_(lay_out(header.capacity, header.slot_bytes, header.ring_bytes)),
+      geometry_(lay_out(header)),
       lock_file_(std::make_unique<LockFile>(std::move(file), name_)),
       mapping_(std::move(copy)) {}
 
@@ -90,7 +90,7 @@ void Segment::copy_lane(Copying& from, std::uint32_t index) {
     const Stamp stamp = Stamp::unpack(lane.stamp(p).load(std::memory_order_relaxed));
     if (stamp.state != StampState::parked) continue;
     const std::uint64_t slot = (p & lane.mask()) * geometry_.lane.slot_bytes;
-    copy_range(from, block + geometry_.lane.slots_offset + slot, sizeof(SlotHeader));
+    copy_range(from, block + geometry_.lane_of(index).slots_offset + slot, sizeof(SlotHeader));
   }
 }
 

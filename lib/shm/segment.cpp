@@ -47,7 +47,7 @@ void complete(SegmentHeader& header, const Geometry& geometry, bool anonymous) {
 Segment::Segment(Fd file, std::string name, const SegmentHeader& header)
     : name_(std::move(name)),
       header_(header),
-      geometry_(lay_out(header.capacity, header.slot_bytes, header.ring_bytes)),
+      geometry_(lay_out(header)),
       local_consumers_(std::make_unique<LocalConsumer[]>(kMaxEndpoints)) {
   mapping_ = Mapping(file.get(), geometry_.segment_bytes);
   lock_file_ = std::make_unique<LockFile>(std::move(file), name_);
@@ -60,7 +60,7 @@ void Segment::initialise() {
 }
 
 std::shared_ptr<Segment> Segment::create_anonymous(SegmentHeader header) {
-  const Geometry geometry = lay_out(header.capacity, header.slot_bytes, header.ring_bytes);
+  const Geometry geometry = lay_out(header);
   complete(header, geometry, true);
   Fd file = iq::detail::create_anonymous(geometry.segment_bytes);
   reserve_pages(file.get(), 0, geometry.base_bytes, "an anonymous queue");
@@ -102,7 +102,7 @@ std::shared_ptr<Segment> Segment::find(const std::uint64_t (&id)[2]) {
 std::shared_ptr<Segment> Segment::create_named(SegmentHeader header, const std::string& name,
                                                std::uint32_t mode) {
   shm_path(name);  // refuses a bad name before anything is made
-  const Geometry geometry = lay_out(header.capacity, header.slot_bytes, header.ring_bytes);
+  const Geometry geometry = lay_out(header);
   complete(header, geometry, false);
   Fd file = create_unnamed(geometry.segment_bytes, static_cast<mode_t>(mode));
   reserve_pages(file.get(), 0, geometry.base_bytes, fmt::format("queue \"{}\"", name));
@@ -140,7 +140,8 @@ SegmentHeader Segment::read_header(int fd, const std::string& name) {
         name, header.version, kSegmentVersion));
   }
   if (header.header_bytes != sizeof header || header.checksum != checksum(header) ||
-      header.segment_bytes != bytes || header.in_place > 1 || header.max_deliveries > 14 ||
+      header.segment_bytes != bytes || header.in_place > 1 || header.lanes_shrink > 1 ||
+      header.max_deliveries > 14 ||
       (header.in_place == 1 && header.slot_bytes != header.type_bytes) ||
       (header.in_place == 0 && header.slot_bytes < 2 * kSlotHeaderBytes)) {
     throw Corrupt(
@@ -153,7 +154,7 @@ SegmentHeader Segment::read_header(int fd, const std::string& name) {
 
 void Segment::require_sizes(const SegmentHeader& header, const std::string& name) {
   try {
-    const Geometry g = lay_out(header.capacity, header.slot_bytes, header.ring_bytes);
+    const Geometry g = lay_out(header);
     if (g.segment_bytes == header.segment_bytes && g.lane.log2_slots == header.log2_slots) return;
   } catch (const BadArgument&) {  // said below
   }
@@ -226,8 +227,8 @@ void Segment::reserve_lane(std::uint32_t index) {
                     description()));
   }
   reserve_pages(fd, control, sizeof(LaneControl), what);
-  reserve_pages(fd, block, geometry_.lane.block_bytes, what);
-  mapping_.populate(block, geometry_.lane.block_bytes);
+  reserve_pages(fd, block, geometry_.lane_of(index).block_bytes, what);
+  mapping_.populate(block, geometry_.lane_of(index).block_bytes);
 }
 
 OutputName& Segment::reserve_output(std::uint32_t endpoint) {
@@ -274,7 +275,7 @@ LaneView view_of(LaneControl* control, std::byte* block, const LaneGeometry& g,
 LaneView Segment::lane(std::uint32_t index) const noexcept {
   return view_of(at<LaneControl>(geometry_.lane_controls_offset) + index,
                  mapping_.data() + geometry_.lanes_offset + index * geometry_.lane.block_bytes,
-                 geometry_.lane, index);
+                 geometry_.lane_of(index), index);
 }
 
 LaneView Segment::parking() const noexcept {

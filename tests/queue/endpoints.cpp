@@ -150,6 +150,32 @@ TEST_CASE("threads: endpoints are got and closed at the same time from one queue
   CHECK(queue.size() == 0);
 }
 
+TEST_CASE("endpoints: of many producers a further one has less room, unless it was chosen") {
+  const auto rooms = [](Queue& queue) {
+    std::vector<int> items;
+    std::deque<iq::Producer<int>> producers;
+    for (int i = 0; i < 9; ++i) {
+      auto& producer = producers.emplace_back(queue.get_producer());
+      items.push_back(0);
+      while (producer.try_put(i) == iq::Status::ok) ++items.back();
+    }
+    return items;
+  };
+  Queue by_default;
+  auto consumer = by_default.get_consumer();
+  const std::vector<int> items = rooms(by_default);
+  for (int i = 0; i < 4; ++i) CHECK(items[i] == items[0]);
+  for (int i = 4; i < 8; ++i) CHECK(items[i] == items[0] / 4);
+  CHECK(items[8] == items[0] / 8);
+  by_default.close();
+  int count = 0;
+  for ([[maybe_unused]] const int item : consumer) ++count;
+  CHECK(count == std::accumulate(items.begin(), items.end(), 0));
+
+  Queue chosen({.capacity = 1000});
+  CHECK(rooms(chosen) == std::vector<int>(9, 1000));
+}
+
 TEST_CASE("feedback: a loop that puts into its own queue ends or says WouldDeadlock, never hangs") {
   for (const std::uint64_t capacity : {1U, 2U, 3U, 8U, 64U}) {
     INFO("capacity ", capacity);

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,31 @@ TEST_CASE("geometry: for every size that is allowed no two parts overlap") {
         INFO(capacity, " items of ", slot, " bytes, ring of ", ring);
         check_all(lay_out(capacity, slot, ring));
       }
+    }
+  }
+}
+
+TEST_CASE("geometry: four lanes are whole, later ones smaller, each in a whole one's place") {
+  CHECK(size_of_lane(0) == 0);
+  CHECK(size_of_lane(3) == 0);
+  CHECK(size_of_lane(4) == 1);
+  CHECK(size_of_lane(7) == 1);
+  CHECK(size_of_lane(8) == 2);
+  CHECK(size_of_lane(kMaxLanes - 1) == kLaneSizes - 1);
+  for (const std::uint64_t capacity : {1U, 4U, 64U, 100U, 1000U, 65'536U, 262'144U}) {
+    CAPTURE(capacity);
+    const Geometry alike = lay_out(capacity, 8, 0);
+    const Geometry g = lay_out(capacity, 8, 0, Lanes::shrinking);
+    CHECK(g.segment_bytes == alike.segment_bytes);
+    CHECK(g.lane.capacity == capacity);
+    CHECK(g.lane_of(0).capacity == capacity);
+    CHECK(g.lane_of(4).capacity == std::max<std::uint64_t>(capacity / 4, std::min(capacity, 64ul)));
+    for (std::uint32_t i = 0; i < kMaxLanes; ++i) {
+      CHECK(alike.lane_of(i).capacity == capacity);
+      check_lane(g.lane_of(i));
+      CHECK(g.lane_of(i).block_bytes <= g.lane.block_bytes);
+      CHECK(g.lane_of(i).capacity >= std::min<std::uint64_t>(capacity, 64));
+      if (i > 0) CHECK(g.lane_of(i).capacity <= g.lane_of(i - 1).capacity);
     }
   }
 }

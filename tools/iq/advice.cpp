@@ -169,6 +169,12 @@ class Advisor {
     }
   }
 
+  std::uint64_t capacity_of(const EndpointInfo& producer) const {
+    const auto& lanes = seen_.lanes;
+    const auto lane = std::ranges::find(lanes, producer.lane, &iq::LaneInfo::number);
+    return lane != lanes.end() ? lane->capacity : seen_.options.capacity;
+  }
+
   void about_room() {
     for (const EndpointInfo& endpoint : seen_.endpoints) {
       if (endpoint.role != EndpointRole::producer || !endpoint.waiting) continue;
@@ -176,7 +182,7 @@ class Advisor {
       say("full", false,
           fmt::format("{} waits for room: its lane of {} is full of what is not acknowledged. More "
                       "consumers or a larger capacity would let it go on",
-                      name_of(endpoint), seen_.options.capacity));
+                      name_of(endpoint), capacity_of(endpoint)));
     }
   }
 

@@ -54,6 +54,12 @@ class Text {
     out_ += '\n';
   }
 
+  bool has_smaller_lanes() const {
+    return std::ranges::any_of(seen_.lanes, [this](const iq::LaneInfo& lane) {
+      return lane.capacity < seen_.options.capacity;
+    });
+  }
+
   void facts() {
     const iq::Options& options = seen_.options;
     const iq::Stats& stats = seen_.stats;
@@ -67,8 +73,8 @@ class Text {
     fact("creator", fmt::format("pid {}", seen_.creator_pid));
     fact("options",
          fmt::format(
-             "capacity {} per producer, {}max_deliveries {}, {}, a dead producer {}{}",
-             options.capacity,
+             "capacity {} per producer{}, {}max_deliveries {}, {}, a dead producer {}{}",
+             options.capacity, has_smaller_lanes() ? " (less from the fifth on)" : "",
              seen_.encoded ? size_of(options.bytes_per_producer) + " per producer, " : "",
              options.max_deliveries,
              options.delivery == iq::Delivery::at_least_once ? "at least once" : "at most once",

@@ -83,6 +83,7 @@ void write_lists(Json& json, const Finding& finding) {
     json.member("in_hand", lane.in_hand);
     member_or_null(json, "producer", lane.owner);
     json.member("sound", lane.sound);
+    json.member("capacity", lane.capacity);
     json.end_object();
   }
   json.end_array();

@@ -12,7 +12,7 @@
 namespace iq::detail {
 
 inline constexpr std::uint64_t kMagic = 0x3165'7565'7551'7149;  // "IqQueue1"
-inline constexpr std::uint32_t kSegmentVersion = 2;
+inline constexpr std::uint32_t kSegmentVersion = 3;
 inline constexpr std::uint32_t kMaxEndpoints = 1024;
 inline constexpr std::uint32_t kMaxLanes = 1024;
 inline constexpr std::uint32_t kWaiterWords = kMaxEndpoints / 64;
@@ -32,7 +32,7 @@ struct SegmentHeader {
   std::uint32_t header_bytes;
   std::uint64_t segment_bytes;
   std::uint64_t queue_id[2];
-  std::uint64_t capacity;    ///< items per producer
+  std::uint64_t capacity;    ///< items per producer, of the first ones
   std::uint64_t ring_bytes;  ///< bytes beside the slots of a lane, 0 for in-place payloads
   std::uint32_t log2_slots;
   std::uint32_t slot_bytes;
@@ -48,7 +48,7 @@ struct SegmentHeader {
   std::uint32_t type_bytes;
   std::uint32_t type_alignment;
   std::uint32_t codec_version;
-  std::uint32_t reserved;
+  std::uint32_t lanes_shrink;  ///< 1: the more producers, the less capacity has a further one
   char type_name[512];
   std::uint64_t checksum;  ///< FNV-1a of everything above
 };
