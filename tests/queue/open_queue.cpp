@@ -78,6 +78,17 @@ TEST_CASE("named queue: require_options refuses other options with both values")
   made.close();
 }
 
+TEST_CASE("named queue: the capacity that is the default is another one when it was chosen") {
+  Name name;
+  Queue made(iq::create_only, name);  // its fifth producer has less
+  const std::uint64_t capacity = iq::inspect(name).options.capacity;
+  CHECK_NOTHROW(Queue(iq::open_only, name, {.require_options = true}));
+  const std::string text = text_of<iq::WrongOptions>(
+      [&] { Queue(iq::open_only, name, {.capacity = capacity, .require_options = true}); });
+  CHECK(has(text, "default capacity"));
+  made.close();
+}
+
 TEST_CASE("named queue: ends_with_creator closes it when the creator's object goes") {
   Name name;
   std::optional<Queue> creator(std::in_place, iq::create_only, name,
